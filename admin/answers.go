@@ -21,6 +21,8 @@ const (
 	codeAlreadyPaid     = "already_paid"
 	codeNotFrozen       = "not_frozen"
 	codeInternal        = "internal"
+	codeLetterNotFound  = "deadletter_not_found"
+	codeCannotSettle    = "cannot_settle"
 	codeForbidden       = "forbidden"
 	codeCSRF            = "csrf_required"
 	codeUnknownHost     = "unknown_host"

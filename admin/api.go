@@ -97,6 +97,7 @@ type Options struct {
 	BodyLimit  time.Duration    // 30 s: the longest time of a JSON body, and the longest pause inside an upload
 	StatsEvery time.Duration    // 1 s
 	AuditWait  time.Duration    // 3 s: how long an audit waits for buckets that are being rebuilt
+	ChunkLimit time.Duration    // 10 s: how long a client may take for 64 KB of a stream of orders
 	StockWait  time.Duration    // 3 s: how long a change of the stock waits until its units are taken back
 	Now        func() time.Time // Redis's clock where there is one; default time.Now
 	Logger     *slog.Logger
@@ -104,21 +105,23 @@ type Options struct {
 
 // Deps are the parts that the API calls.
 type Deps struct {
-	Sales     Sales
-	Preloads  Preloads
-	Rules     RuleBook
-	Orders    Orders
-	Decisions Decisions
-	Holds     Holds
-	Stock     Stock
-	Gateways  Gateways
-	Archives  Archives
-	Archiver  Archiver
-	Trail     Trail
-	Console   http.Handler // of the page for browsers; nil: there is none
-	Journals  Journals
-	Tail      Tail
-	Gatherer  prometheus.Gatherer
+	Sales       Sales
+	Preloads    Preloads
+	Rules       RuleBook
+	Orders      Orders
+	Feed        Feed
+	DeadLetters DeadLetters
+	Decisions   Decisions
+	Holds       Holds
+	Stock       Stock
+	Gateways    Gateways
+	Archives    Archives
+	Archiver    Archiver
+	Trail       Trail
+	Console     http.Handler // of the page for browsers; nil: there is none
+	Journals    Journals
+	Tail        Tail
+	Gatherer    prometheus.Gatherer
 
 	Registerer prometheus.Registerer    // nil: the API's own counters are not exported
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
@@ -173,6 +176,7 @@ func (o *Options) setDefaults() {
 	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
 	o.StatsEvery = cmp.Or(o.StatsEvery, time.Second)
 	o.AuditWait = cmp.Or(o.AuditWait, 3*time.Second)
+	o.ChunkLimit = cmp.Or(o.ChunkLimit, eventTimeout)
 	o.StockWait = cmp.Or(o.StockWait, 3*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now

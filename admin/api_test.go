@@ -35,6 +35,7 @@ type bench struct {
 	t        *testing.T
 	api      *API
 	store    *fakeStore
+	letters  *fakeLetters
 	stock    *fakeStock
 	url      string
 	ready    map[string]string
@@ -48,7 +49,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b := &bench{t: t, store: newFakeStore(), way: &fakeWay{
 		held: map[sale.OrderID]sale.PendingOrder{}, queued: map[sale.OrderID]sale.PendingOrder{},
 	}}
-	b.stock = newFakeStock(b.store)
+	b.stock, b.letters = newFakeStock(b.store), &fakeLetters{Database: b.store.Database}
 	b.archiver = &fakeArchiver{store: b.store, stock: b.stock}
 	options := Options{
 		Tokens: testTokens, Version: "1.2.3", Partitions: 8,
@@ -62,7 +63,8 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.registry = prometheus.NewRegistry()
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
-		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Holds: b.store, Stock: b.stock,
+		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Feed: b.store,
+		DeadLetters: b.letters, Decisions: b.store, Holds: b.store, Stock: b.stock,
 		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
@@ -213,7 +215,7 @@ func TestChecksTheTokenBeforeTheIDs(t *testing.T) {
 			continue
 		}
 		for _, id := range []string{"s", "unknown", "-no-id"} {
-			path := strings.NewReplacer("{sale}", id, "{order_id}", id, "{sku}", id).Replace(route.path)
+			path := strings.NewReplacer("{sale}", id, "{order_id}", id, "{sku}", id, "{id}", id).Replace(route.path)
 			for _, header := range []string{"", "Bearer wrong", "Bearer ", "Bearer", "Basic " + adminToken, adminToken} {
 				r := b.ask(route.method, path, "no json", "Authorization", header)
 				r.problem(401, "unauthenticated")
@@ -284,11 +286,12 @@ func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload")
 	b.store.SeedOrder(sale.Order{OrderID: 77})
+	b.letter(1, 2, nil)
 	for _, route := range b.api.routes() {
 		if route.method != http.MethodGet {
 			continue
 		}
-		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone", "{id}", "1-2").Replace(route.path)
 		get, head := b.ask("GET", path, ""), b.ask("HEAD", path, "")
 		require.Equal(t, 200, get.Status, "%s %s", path, get.Body)
 		require.Equal(t, get.Status, head.Status, path)
@@ -314,7 +317,7 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 		if route.need == public || route.path == sessionPath {
 			continue
 		}
-		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone").Replace(route.path)
+		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone", "{id}", "1-2").Replace(route.path)
 		r := b.ask(route.method, path, bodies[route.path])
 		problem := r.problem(503, "unavailable")
 		require.NotContains(t, problem["detail"], errAway.Error(), "the text of a driver is only logged")

@@ -16,11 +16,14 @@ const (
 )
 
 // wantsEvents reports whether the client asked for Server-Sent Events.
-func wantsEvents(r *http.Request) bool {
+func wantsEvents(r *http.Request) bool { return accepts(r, "text/event-stream") }
+
+// accepts reports whether the client named a media type that a route answers on request only.
+func accepts(r *http.Request, wanted string) bool {
 	for _, accept := range r.Header.Values("Accept") {
 		for choice := range strings.SplitSeq(accept, ",") {
 			mediaType, _, _ := strings.Cut(choice, ";")
-			if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
+			if strings.EqualFold(strings.TrimSpace(mediaType), wanted) {
 				return true
 			}
 		}

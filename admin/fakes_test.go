@@ -22,10 +22,11 @@ type fakeStore struct {
 	*memory.Database
 
 	mu        sync.Mutex
-	away      bool     // every call fails
-	onBehind  func()   // before the gateways are read
-	acquired  []string // names of the leases taken, in order
-	unheld    []string // changes made without the sale's lease
+	away      bool          // every call fails
+	later     time.Duration // what the database's clock is past ten
+	onBehind  func()        // before the gateways are read
+	acquired  []string      // names of the leases taken, in order
+	unheld    []string      // changes made without the sale's lease
 	renewals  int
 	stolen    bool // another process has taken the lease when it is renewed
 	partition int32
@@ -38,10 +39,16 @@ type fakeStore struct {
 func newFakeStore() *fakeStore {
 	f := &fakeStore{}
 	f.Database = memory.New(memory.Options{
-		Now: func() time.Time { return tenOClock }, Hooks: memory.Hooks{Before: f.before},
+		Now: f.now, Hooks: memory.Hooks{Before: f.before},
 	})
 	f.Change(func(t *memory.Tables) { t.Rules = sale.Rules{Version: 1, Grief: sale.DefaultGrief()} })
 	return f
+}
+
+func (f *fakeStore) now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return tenOClock.Add(f.later)
 }
 
 func (f *fakeStore) before(_ context.Context, method string) error {

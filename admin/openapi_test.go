@@ -133,6 +133,7 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	b.bring("l", listedSale)
 	for _, answer := range []struct{ method, path, body, schema string }{
 		{"GET", "/admin/v1/sales", "", "Sales"},
+		{"GET", "/admin/v1/orders", "", "Orders"},
 		{"GET", "/admin/v1/sales/s", "", "Sale"},
 		{"PUT", "/admin/v1/sales/l/buyers", "a\nb\n", "Buyers"},
 		{"POST", "/admin/v1/sales/s/pause", "", "Sale"},

@@ -48,6 +48,7 @@ type route struct {
 // routes is the table of contents of the operators' API; every GET also answers HEAD.
 func (a *API) routes() []route {
 	const one, oneOrder = "/admin/v1/sales/{sale}", "/admin/v1/orders/{order_id}"
+	const oneLetter = "/admin/v1/deadletters/{id}"
 	return []route{
 		{http.MethodPut, one, moves, sale.VerbChange, false, a.putSale},
 		{http.MethodGet, one, reads, "", false, a.getSale},
@@ -66,10 +67,15 @@ func (a *API) routes() []route {
 		{http.MethodGet, one + "/audit", reads, "", false, a.audit},
 		{http.MethodGet, "/admin/v1/rules", reads, "", false, a.getRules},
 		{http.MethodPut, "/admin/v1/rules", moves, sale.VerbRules, false, a.putRules},
+		{http.MethodGet, "/admin/v1/orders", shopReads, "", false, a.listOrders},
 		{http.MethodGet, oneOrder, shopReads, "", false, a.getOrder},
 		{http.MethodDelete, oneOrder, shopMoves, sale.VerbCancel, false, a.cancelOrder},
 		{http.MethodPut, oneOrder + "/payment", shopMoves, sale.VerbPay, false, a.payOrder},
 		{http.MethodPut, oneOrder + "/pay_by", shopMoves, sale.VerbExtend, false, a.extendOrder},
+		{http.MethodGet, "/admin/v1/deadletters", reads, "", false, a.listLetters},
+		{http.MethodGet, oneLetter, reads, "", false, a.getLetter},
+		{http.MethodPost, oneLetter + "/replay", moves, sale.VerbReplay, false, a.replayLetter},
+		{http.MethodPost, oneLetter + "/refuse", moves, sale.VerbRefuse, false, a.refuseLetter},
 		{http.MethodGet, "/admin/v1/trail", reads, "", false, a.getTrail},
 		{http.MethodPost, sessionPath, public, "", false, a.signIn},
 		{http.MethodGet, sessionPath, signedIn, "", false, a.getSession},

@@ -37,6 +37,7 @@ type table struct {
 	Audit      Audit      `cmd:""`
 	Token      Token      `cmd:""`
 	Load       Load       `cmd:""`
+	Orders     Orders     `cmd:""`
 	Deadletter Deadletter `cmd:""`
 	Config     Config     `cmd:""`
 	Version    Version    `cmd:""`

@@ -7,12 +7,10 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"flashsale/sale"
-	"flashsale/settle"
-	"flashsale/store"
+	"flashsale/adminclient"
 )
 
-// Deadletter lists and decides the records that could not settle.
+// Deadletter lists and decides the records that could not settle, through the operators' API.
 type Deadletter struct {
 	List   deadletterList   `cmd:"" help:"Print the dead letters."`
 	Replay deadletterReplay `cmd:"" help:"Settle records again. A settled record stays as it is."`
@@ -23,48 +21,27 @@ type deadletterList struct {
 	Output string `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
-// listedLetter is a dead letter in the list.
-type listedLetter struct {
-	ID        string               `json:"id"`
-	Reason    string               `json:"reason"`
-	Detail    string               `json:"detail"`
-	State     sale.DeadLetterState `json:"state"`
-	Partition int32                `json:"partition"`
-	Offset    int64                `json:"offset"`
-	Orders    []sale.OrderID       `json:"orders"`
-}
-
 // Run prints the dead letters.
 func (c deadletterList) Run(inv *invocation) error {
-	db, err := inv.store("deadletter")
+	client, err := inv.client("deadletter")
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	ctx, cancel := within(inv.ctx)
-	defer cancel()
-	letters, err := db.DeadLetters(ctx)
+	letters, err := client.DeadLetters(inv.ctx)
 	if err != nil {
-		return &exitError{ExitUnreadable, inv.explain(db, err)}
-	}
-	rows := make([]listedLetter, len(letters))
-	for i, letter := range letters {
-		rows[i] = listedLetter{letter.ID, letter.Reason, letter.Detail, letter.State, letter.Partition, letter.Offset,
-			make([]sale.OrderID, len(letter.Orders))}
-		for k, order := range letter.Orders {
-			rows[i].Orders[k] = order.OrderID
-		}
+		return exitOf(err)
 	}
 	if c.Output == "json" {
-		return json.NewEncoder(inv.stdout).Encode(rows)
+		return json.NewEncoder(inv.stdout).Encode(letters)
 	}
-	return printLetters(inv.stdout, rows)
+	return printLetters(inv.stdout, letters)
 }
 
-func printLetters(w io.Writer, rows []listedLetter) error {
+func printLetters(w io.Writer, rows []adminclient.DeadLetter) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tSTATE\tREASON\tORDERS\tDETAIL")
-	for _, row := range rows {
+	for i := range rows {
+		row := &rows[i]
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", row.ID, row.State, row.Reason, len(row.Orders), row.Detail)
 	}
 	return table.Flush()
@@ -75,51 +52,33 @@ type deadletterReplay struct {
 }
 
 // Run settles the letters again, one at a time.
-func (c deadletterReplay) Run(inv *invocation) error {
-	return inv.decide(c.ID, func(db *store.Store, id string) (string, error) {
-		ctx, cancel := within(inv.ctx)
-		defer cancel()
-		changed, err := settle.Replay(ctx, db, id)
-		return word(changed, "replayed"), err
-	})
-}
+func (c deadletterReplay) Run(inv *invocation) error { return inv.decide(c.ID, "replay", "replayed") }
 
 type deadletterRefuse struct {
 	ID []string `arg:"" help:"Dead letter ids, as the list shows them."`
 }
 
 // Run refuses the letters, one at a time.
-func (c deadletterRefuse) Run(inv *invocation) error {
-	return inv.decide(c.ID, func(db *store.Store, id string) (string, error) {
-		ctx, cancel := within(inv.ctx)
-		defer cancel()
-		changed, err := settle.Refuse(ctx, db, id)
-		return word(changed, "refused"), err
-	})
-}
+func (c deadletterRefuse) Run(inv *invocation) error { return inv.decide(c.ID, "refuse", "refused") }
 
-func word(changed bool, done string) string {
-	if changed {
-		return done
-	}
-	return "unchanged"
-}
-
-// decide runs one decision per letter and continues after a failure. It returns all errors together.
-func (inv *invocation) decide(ids []string, decide func(*store.Store, string) (string, error)) error {
-	db, err := inv.store("deadletter")
+// decide makes one decision per letter, prints what it did, and continues after a failure. It returns all errors together.
+func (inv *invocation) decide(ids []string, verb, done string) error {
+	client, err := inv.client("deadletter")
 	if err != nil {
 		return err
 	}
-	defer db.Close()
 	var failed []error
 	for _, id := range ids {
-		done, err := decide(db, id)
+		changed, err := client.DecideLetter(inv.ctx, id, verb)
 		if err != nil {
-			failed = append(failed, inv.explain(db, err)) // the error names the letter
+			failed = append(failed, err) // the error names the letter
 			continue
 		}
-		if _, err := fmt.Fprintf(inv.stdout, "%s %s\n", id, done); err != nil {
+		said := done
+		if !changed {
+			said = "unchanged"
+		}
+		if _, err := fmt.Fprintf(inv.stdout, "%s %s\n", id, said); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"flashsale/app"
 	"flashsale/sale"
 	"flashsale/settings"
 	"flashsale/store"
@@ -43,15 +42,6 @@ func newLogger(w io.Writer, level string) *slog.Logger {
 		least = slog.LevelInfo
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}))
-}
-
-// store opens the database that the settings of a command name.
-func (inv *invocation) store(command string) (*store.Store, error) {
-	s, err := inv.settings(command)
-	if err != nil {
-		return nil, err
-	}
-	return app.OpenStore(s)
 }
 
 // explain replaces the error of a statement by the schema's error, when the schema is the cause: a missing table or

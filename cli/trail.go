@@ -30,10 +30,7 @@ func (c Trail) Run(inv *invocation) error {
 	if c.Verify {
 		return c.verify(inv, client)
 	}
-	since, err := c.since(time.Now())
-	if err != nil {
-		return err
-	}
+	since := timeOrAge(c.Since, time.Now())
 	answer, err := client.Trail(inv.ctx, adminclient.TrailQuery{Sale: c.Sale, Since: since, Limit: c.Limit})
 	if err != nil {
 		return exitOf(err)
@@ -49,12 +46,13 @@ func (c Trail) Run(inv *invocation) error {
 	return printTrail(inv.stdout, page.Entries)
 }
 
-// since returns the flag as a time.
-func (c Trail) since(now time.Time) (string, error) {
-	if d, err := time.ParseDuration(c.Since); err == nil {
-		return sale.Time{Time: now.Add(-d)}.String(), nil
+// timeOrAge returns a flag that is a duration as the time so long before now, and any other text as it is: the API refuses what
+// is no time.
+func timeOrAge(text string, now time.Time) string {
+	if age, err := time.ParseDuration(text); err == nil {
+		return sale.Time{Time: now.Add(-age)}.String()
 	}
-	return c.Since, nil // the API refuses what is no time
+	return text
 }
 
 func printTrail(out io.Writer, entries []sale.TrailEntry) error {

@@ -125,7 +125,11 @@ func describe(s settings.Setting) []string {
 	if len(lines[1]) > 120 {
 		lines = []string{s.Doc, form + ";", standard}
 	}
-	return append(lines, s.Env()+", "+s.Flag()+"; read by "+strings.Join(s.Used, ", "))
+	names, readers := s.Env()+", "+s.Flag()+";", "read by "+strings.Join(s.Used, ", ")
+	if len(names)+1+len(readers) > 120 {
+		return append(lines, names, readers)
+	}
+	return append(lines, names+" "+readers)
 }
 
 // yamlValue writes the default as YAML; a list in the list form of YAML.

@@ -2,24 +2,23 @@ package settings
 
 // Names of processes and commands in the columns Used and Needed.
 const (
-	dev        = "dev"
-	gateway    = "gateway"
-	settle     = "settle"
-	migrate    = "migrate"
-	deadletter = "deadletter"
-	audit      = "audit"
-	doctor     = "doctor"
-	token      = "token"
-	verdict    = "load verdict"
+	dev     = "dev"
+	gateway = "gateway"
+	settle  = "settle"
+	migrate = "migrate"
+	audit   = "audit"
+	doctor  = "doctor"
+	token   = "token"
+	verdict = "load verdict"
 )
 
 var (
 	purchasePath = []string{gateway, settle, audit, doctor}
 	kafkaUsers   = []string{gateway, settle, migrate, audit, doctor}
 	queue        = []string{gateway, settle, migrate, doctor}
-	needDatabase = []string{gateway, settle, migrate, deadletter, verdict, doctor}
+	needDatabase = []string{gateway, settle, migrate, verdict, doctor}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
-	operators    = []string{"sale", "rules", "trail", audit, verdict}
+	operators    = []string{"sale", "rules", "trail", "orders", "deadletter", audit, verdict}
 	loads        = []string{"load rush", "load targets"}
 	signers      = append([]string{gateway, token}, loads...)
 	everything   = []string{"every command"}

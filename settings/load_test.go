@@ -254,8 +254,9 @@ func TestUnreadableConfigurationFiles(t *testing.T) {
 func TestNeededByCommand(t *testing.T) {
 	needs := map[string][]string{
 		"gateway": {"mysql.dsn", "admin.token", "auth.hs256_secret"}, "settle": {"mysql.dsn"}, "migrate": {"mysql.dsn"},
-		"deadletter list": {"mysql.dsn"}, "deadletter replay": {"mysql.dsn"},
-		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"},
+		"deadletter list": {"admin.token"}, "deadletter replay": {"admin.token"}, "orders": {"admin.token"},
+		"orders show": {"admin.token"},
+		"sale open":   {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"},
 		"load verdict": {"mysql.dsn", "admin.token"},
 		"token":        {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
 		"dev": nil, "config": nil, "version": nil, "gatewayish": nil,

@@ -114,3 +114,27 @@ func insertRaw(b *testing.B, s *Store, statements []string) {
 	}
 	require.NoError(b, tx.Commit())
 }
+
+// BenchmarkFeed reads all of 100,000 orders, in pages as the CSV stream does.
+func BenchmarkFeed(b *testing.B) {
+	const rows, page = 100_000, 5000
+	for _, driver := range []string{DriverMySQL, DriverSQLite} {
+		b.Run(driver, func(b *testing.B) {
+			s := migrated(b, driver)
+			for chunk := range slices.Chunk(pressed(rows), maxRows) {
+				insertRaw(b, s, rawStatements(sale.Bucket{Sale: "eleven"}, chunk))
+			}
+			read := 0
+			for b.Loop() {
+				q := sale.OrderQuery{Limit: page}
+				for more := true; more; more = q.After != nil {
+					found, err := s.OrderFeed(b.Context(), &q)
+					require.NoError(b, err)
+					read, q.After = read+len(found.Orders), found.Next
+				}
+			}
+			require.Equal(b, rows*b.N, read)
+			b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

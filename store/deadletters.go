@@ -11,14 +11,15 @@ import (
 	"flashsale/sale"
 )
 
-// maxDeadLetters bounds the list of waiting dead letters: it has the oldest, and the others after a decision about these.
-const maxDeadLetters = 1000
+// maxLetterBytes bounds the records of a page of dead letters: a record may have as many bytes as a broker takes.
+const maxLetterBytes = 8 << 20
 
 const (
 	sqlInsertDeadLetter = "INSERT INTO dead_letters (dead_letter_id, reason, detail, state, partition_id, record_offset, " +
 		"record) VALUES (?, ?, ?, 'waiting', ?, ?, ?)"
 	sqlInsertDeadOrders = "INSERT INTO dead_letter_orders (dead_letter_id, place, order_id, sale_id, buyer_id, order_lines, " +
 		"created_ms) VALUES "
+	sqlLetterSizes = "SELECT state, partition_id, record_offset, dead_letter_id, LENGTH(record) FROM dead_letters WHERE "
 	sqlDeadLetters = "SELECT dead_letter_id, reason, detail, state, partition_id, record_offset, record FROM dead_letters WHERE "
 	sqlDecide      = "UPDATE dead_letters SET state = ? WHERE dead_letter_id = ? AND state = 'waiting'"
 	sqlForget      = "DELETE FROM dead_letter_orders WHERE dead_letter_id = ?"
@@ -80,19 +81,65 @@ func insertDeadLetter(ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter) 
 		})
 }
 
-// DeadLetters returns the dead letters that wait for the operator, in the order of partition and offset, at most 1000.
-func (s *Store) DeadLetters(ctx context.Context) ([]sale.DeadLetter, error) {
-	var letters []sale.DeadLetter
-	const waiting = "state = 'waiting' ORDER BY partition_id, record_offset, dead_letter_id LIMIT ?"
-	err := each(ctx, s.db, sqlDeadLetters+waiting, []any{maxDeadLetters}, func(rows scanner) error {
-		letter, err := scanDeadLetter(rows)
-		letters = append(letters, letter)
+const (
+	letterAfter = "(state, partition_id, record_offset, dead_letter_id) > (?, ?, ?, ?)"
+	letterUpTo  = " AND (state, partition_id, record_offset, dead_letter_id) <= (?, ?, ?, ?)"
+	letterOrder = " ORDER BY state, partition_id, record_offset, dead_letter_id"
+)
+
+// DeadLetters returns a page of the dead letters, in the order of state, partition, offset and id. A page ends early when its
+// records are large.
+func (s *Store) DeadLetters(ctx context.Context, q *sale.LetterQuery) (page sale.LetterPage, err error) {
+	where, args := "1 = 1", []any{}
+	if q.After != nil {
+		where, args = letterAfter, placeOf(q.After)
+	}
+	if q.State != "" {
+		where, args = where+" AND state = ?", append(args, string(q.State))
+	}
+	last, more, err := s.letterPage(ctx, where, args, q.Limit)
+	if err == nil && last != nil {
+		query := sqlDeadLetters + where + letterUpTo + letterOrder
+		err = each(ctx, s.db, query, append(args, placeOf(last)...), func(row scanner) error {
+			letter, err := scanDeadLetter(row)
+			page.Letters = append(page.Letters, letter)
+			return err
+		})
+	}
+	if err != nil {
+		return sale.LetterPage{}, fmt.Errorf("read dead letters: %w", err)
+	}
+	if more {
+		page.Next = last
+	}
+	return page, nil
+}
+
+func placeOf(p *sale.LetterPosition) []any {
+	return []any{string(p.State), p.Partition, p.Offset, p.ID}
+}
+
+// letterPage returns the last letter of a page, nil where there is none, and whether more follow. It has at least one letter.
+func (s *Store) letterPage(ctx context.Context, where string, args []any, limit int) (last *sale.LetterPosition, more bool,
+	err error) {
+	var places []sale.LetterPosition
+	var sizes []int64
+	query := sqlLetterSizes + where + letterOrder + " LIMIT ?"
+	err = each(ctx, s.db, query, append(append([]any{}, args...), limit+1), func(row scanner) error {
+		var p sale.LetterPosition
+		var size int64
+		err := row.Scan(&p.State, &p.Partition, &p.Offset, &p.ID, &size)
+		places, sizes = append(places, p), append(sizes, size)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read dead letters: %w", err)
+	var bytes int64
+	for i := range places {
+		if bytes += sizes[i]; i == limit || i > 0 && bytes > s.letterBytes {
+			return last, true, err
+		}
+		last = &places[i]
 	}
-	return letters, nil
+	return last, false, err
 }
 
 // DeadLetter returns a dead letter in any state, or an error that wraps sale.ErrNotFound.
@@ -126,10 +173,11 @@ func scanDeadLetter(row scanner) (sale.DeadLetter, error) {
 // MarkReplayed sets a waiting dead letter to replayed after it has settled. A letter in another state keeps it.
 func (s *Store) MarkReplayed(ctx context.Context, id string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock); err != nil {
+		letter, err := s.readDeadLetter(ctx, tx, id, s.dialect.lock)
+		if err != nil || letter.State != sale.DeadLetterWaiting {
 			return err
 		}
-		return decideDeadLetter(ctx, tx, id, sale.DeadLetterReplayed)
+		return s.decideDeadLetter(ctx, tx, &letter, sale.VerbReplay, sale.DeadLetterReplayed)
 	})
 	if err != nil {
 		return fmt.Errorf("mark dead letter %s replayed: %w", id, err)
@@ -138,10 +186,15 @@ func (s *Store) MarkReplayed(ctx context.Context, id string) error {
 	return nil
 }
 
-func decideDeadLetter(ctx context.Context, tx *sql.Tx, id string, state sale.DeadLetterState) error {
-	if _, err := tx.ExecContext(ctx, sqlDecide, string(state), id); err != nil {
+// decideDeadLetter ends the waiting of a letter that is locked.
+func (s *Store) decideDeadLetter(
+	ctx context.Context, tx *sql.Tx, letter *sale.DeadLetter, verb string, state sale.DeadLetterState,
+) error {
+	if _, err := tx.ExecContext(ctx, sqlDecide, string(state), letter.ID); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, sqlForget, id)
-	return err
+	if _, err := tx.ExecContext(ctx, sqlForget, letter.ID); err != nil {
+		return err
+	}
+	return s.note(ctx, tx, sale.LetterChange(letter, verb, state))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // letter makes a dead letter of a delivery.
@@ -32,6 +33,87 @@ func state(t *testing.T, s *Store, id string) sale.DeadLetterState {
 	return found.State
 }
 
+// lettersOf reads all pages of the dead letters in a state.
+func lettersOf(t *testing.T, s database, in sale.DeadLetterState, limit int) (all []sale.DeadLetter) {
+	t.Helper()
+	q := sale.LetterQuery{State: in, Limit: limit}
+	for {
+		page, err := s.DeadLetters(t.Context(), &q)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page.Letters), limit)
+		all = append(all, page.Letters...)
+		if page.Next == nil {
+			return all
+		}
+		require.NotEmpty(t, page.Letters, "a page that is not the last has a letter")
+		q.After = page.Next
+	}
+}
+
+func TestDeadLettersArePaged(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket, m := phone(t, s, 100, 1), memory.New(memory.Options{})
+		for i := range 23 {
+			l := letter(batch(bucket, 1, int64(i+1), crowd(1)...), int64(i/2))
+			l.ID, l.Partition = fmt.Sprint("letter-", i), int32(i%3)
+			for _, d := range []database{s, m} {
+				require.NoError(t, d.AddDeadLetter(t.Context(), l))
+				switch i % 4 {
+				case 1:
+					require.NoError(t, d.RefuseDeadLetter(t.Context(), l.ID))
+				case 2:
+					require.NoError(t, d.MarkReplayed(t.Context(), l.ID))
+				}
+			}
+		}
+		for _, in := range append(sale.DeadLetterStates(), "") {
+			wanted := lettersOf(t, m, in, 100)
+			require.NotEmpty(t, wanted)
+			for _, limit := range []int{1, 4, 100} {
+				for _, s.letterBytes = range []int64{1, 300, maxLetterBytes} {
+					require.Equal(t, wanted, lettersOf(t, s, in, limit), "%s %d %d", in, limit, s.letterBytes)
+				}
+			}
+		}
+		s.letterBytes = 1
+		page, err := s.DeadLetters(t.Context(), &sale.LetterQuery{Limit: 100})
+		require.NoError(t, err)
+		require.Len(t, page.Letters, 1, "large records end a page")
+	})
+}
+
+// A decision is in the trail once, with its actor; a repeated one changes nothing and is not there.
+func TestDecisionsAreInTheTrail(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		first, second := batch(bucket, 1, 1, crowd(2)...), batch(bucket, 1, 2, crowd(1)...)
+		third := batch(bucket, 1, 3, crowd(1)...)
+		add(t, s, letter(first, 1), letter(second, 2), letter(third, 3), sale.DeadLetter{ID: "3-4", Raw: []byte("?")})
+		settle(t, s, first, third)
+		ctx := sale.WithActor(t.Context(), sale.Actor{Who: "night", Role: sale.RoleOperator, RequestID: "r-1"})
+		for range 2 {
+			require.NoError(t, s.MarkReplayed(ctx, "3-1"))
+			require.NoError(t, s.RefuseDeadLetter(ctx, "3-2"))
+			require.NoError(t, s.RefuseDeadLetter(ctx, "3-3"))
+			require.NoError(t, s.RefuseDeadLetter(ctx, "3-4"))
+		}
+		require.Error(t, s.RefuseDeadLetter(ctx, "9-9"))
+		page, err := s.Trail(ctx, sale.TrailQuery{Limit: 4})
+		require.NoError(t, err)
+		var told []string
+		for _, e := range page.Entries {
+			require.Equal(t, "night operator r-1", e.Who+" "+string(e.Role)+" "+e.RequestID)
+			told = append(told, fmt.Sprintf("%s %s of %q: %s to %s", e.Verb, e.Target, e.Sale, e.Before, e.After))
+		}
+		require.Equal(t, []string{
+			`refuse deadletter/3-4 of "": {"orders":0,"state":"waiting"} to {"orders":0,"state":"refused"}`,
+			`refuse deadletter/3-3 of "eleven": {"orders":1,"state":"waiting"} to {"orders":1,"state":"replayed"}`,
+			`refuse deadletter/3-2 of "eleven": {"orders":1,"state":"waiting"} to {"orders":1,"state":"refused"}`,
+			`replay deadletter/3-1 of "eleven": {"orders":2,"state":"waiting"} to {"orders":2,"state":"replayed"}`,
+		}, told)
+	})
+}
+
 func TestDeadLettersAreKept(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
 		bucket := phone(t, s, 10, 1)
@@ -41,8 +123,7 @@ func TestDeadLettersAreKept(t *testing.T) {
 		empty := sale.DeadLetter{ID: "2-10", Reason: sale.PoisonDecode, Partition: 2, Offset: 10}
 		add(t, s, letter(d, 7), garbled, empty, letter(d, 7))
 
-		all, err := s.DeadLetters(t.Context())
-		require.NoError(t, err)
+		all := lettersOf(t, s, sale.DeadLetterWaiting, 10)
 		require.Len(t, all, 3)
 		require.Equal(t, []string{"2-9", "2-10", "3-7"}, []string{all[0].ID, all[1].ID, all[2].ID})
 		require.Equal(t, garbled.Raw, all[0].Raw)
@@ -71,8 +152,7 @@ func TestDeadLetterOfTheSameIDButOtherBytes(t *testing.T) {
 		for range 2 {
 			add(t, s, letter(first, 7), letter(second, 7))
 		}
-		all, err := s.DeadLetters(t.Context())
-		require.NoError(t, err)
+		all := lettersOf(t, s, "", 1)
 		require.Len(t, all, 2)
 		require.Equal(t, "3-7", all[0].ID)
 		require.True(t, strings.HasPrefix(all[1].ID, "3-7-"))
@@ -120,9 +200,7 @@ func TestOrdersOfWaitingDeadLetters(t *testing.T) {
 		require.Equal(t, sale.DeadLetterReplayed, state(t, s, "3-7"), "a settled one cannot be refused")
 		require.Equal(t, sale.StatusConfirmed, order(t, s, orders[0].OrderID).Status)
 		require.Equal(t, sale.BucketOpen, countersOf(t, s, bucket).State)
-		all, err := s.DeadLetters(ctx)
-		require.NoError(t, err)
-		require.Empty(t, all)
+		require.Empty(t, lettersOf(t, s, sale.DeadLetterWaiting, 10))
 		require.ErrorIs(t, s.MarkReplayed(ctx, "9-9"), sale.ErrNotFound)
 	})
 }

@@ -22,7 +22,9 @@ type dialect struct {
 	byBuyer string
 	// byDue after the table of orders: use the index of the payment times.
 	byDue string
-	lock  string // after a SELECT: lock its rows until the commit
+	// byUpdated: the same with the index of updated_at.
+	byUpdated string
+	lock      string // after a SELECT: lock its rows until the commit
 
 	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,19 @@ type operation struct {
 func of[T any](_ T, err error) error { return err }
 
 func operations() []operation {
-	return append(bookOperations(), moveOperations()...)
+	return slices.Concat(bookOperations(), pageOperations(), moveOperations())
+}
+
+// pageOperations read a page.
+func pageOperations() []operation {
+	return []operation{
+		{"read dead letters", func(ctx context.Context, s *Store) error {
+			return of(s.DeadLetters(ctx, &sale.LetterQuery{Limit: 1}))
+		}},
+		{"read the feed of orders", func(ctx context.Context, s *Store) error {
+			return of(s.OrderFeed(ctx, &sale.OrderQuery{Limit: 1}))
+		}},
+	}
 }
 
 func bookOperations() []operation {
@@ -78,7 +91,6 @@ func bookOperations() []operation {
 		}},
 		{"read the orders of eleven", func(ctx context.Context, s *Store) error { return s.EachOrder(ctx, "eleven", nil) }},
 		{"add dead letter 3-1", func(ctx context.Context, s *Store) error { return s.AddDeadLetter(ctx, letter(d, 1)) }},
-		{"read dead letters", func(ctx context.Context, s *Store) error { return of(s.DeadLetters(ctx)) }},
 		{"read dead letter 3-1", func(ctx context.Context, s *Store) error { return of(s.DeadLetter(ctx, "3-1")) }},
 		{"mark dead letter 3-1 replayed", func(ctx context.Context, s *Store) error { return s.MarkReplayed(ctx, "3-1") }},
 		{"refuse dead letter 3-1", func(ctx context.Context, s *Store) error { return s.RefuseDeadLetter(ctx, "3-1") }},

@@ -22,12 +22,13 @@ func mysqlDialect() *dialect {
 		columns: "SELECT table_name, column_name, @@lower_case_table_names <> 0 FROM information_schema.columns " +
 			"WHERE table_schema = DATABASE()",
 
-		now:     "UTC_TIMESTAMP(3)",
-		nowMS:   "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-		forced:  " FORCE INDEX (PRIMARY)",
-		byBuyer: " FORCE INDEX (orders_buyer)",
-		byDue:   " FORCE INDEX (orders_due)",
-		lock:    " FOR UPDATE",
+		now:       "UTC_TIMESTAMP(3)",
+		nowMS:     "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+		forced:    " FORCE INDEX (PRIMARY)",
+		byBuyer:   " FORCE INDEX (orders_buyer)",
+		byUpdated: " FORCE INDEX (orders_updated)",
+		byDue:     " FORCE INDEX (orders_due)",
+		lock:      " FOR UPDATE",
 		remove: func(table string) string {
 			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
 		},

@@ -36,7 +36,7 @@ func (s *Store) RefuseDeadLetter(ctx context.Context, id string) error {
 				state = sale.DeadLetterReplayed
 			}
 		}
-		if err := decideDeadLetter(ctx, tx, id, state); err != nil {
+		if err := s.decideDeadLetter(ctx, tx, &letter, sale.VerbRefuse, state); err != nil {
 			return err
 		}
 		err = s.closePlanned(ctx, tx, closing)

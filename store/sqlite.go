@@ -21,6 +21,7 @@ func sqliteDialect() *dialect {
 		columns:        "SELECT m.name, c.name, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
+		byUpdated:      " INDEXED BY orders_updated",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
 		later:          func(column string) string { return "strftime('%Y-%m-%d %H:%M:%f', " + column + ", ?)" },
 		shift:          func(by time.Duration) any { return fmt.Sprintf("%.3f seconds", by.Seconds()) },

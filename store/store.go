@@ -37,11 +37,14 @@ type Store struct {
 	repeatFor time.Duration
 	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
-	settled    settledBuyers
-	passed     passedOrders
-	payments   seenPayments
-	filterPage int // rows that a settlement reads into a filter; tests take fewer
-	migrating  sync.Mutex
+	settled     settledBuyers
+	passed      passedOrders
+	payments    seenPayments
+	filterPage  int   // rows that a settlement reads into a filter; tests take fewer
+	feedWindow  int   // rows that a page of the feed looks at; tests take fewer
+	letterBytes int64 // bytes of the records of a page of dead letters; tests take fewer
+	smallSale   int   // orders of a sale that the feed sorts; tests take fewer
+	migrating   sync.Mutex
 }
 
 // Open checks the options and returns a Store. It does not connect to the database.
@@ -68,7 +71,8 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
-	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage}
+	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
+		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

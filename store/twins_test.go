@@ -46,7 +46,8 @@ type database interface {
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
 	DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error)
-	DeadLetters(ctx context.Context) ([]sale.DeadLetter, error)
+	DeadLetters(ctx context.Context, q *sale.LetterQuery) (sale.LetterPage, error)
+	OrderFeed(ctx context.Context, q *sale.OrderQuery) (sale.OrderPage, error)
 	MarkReplayed(ctx context.Context, id string) error
 	RefuseDeadLetter(ctx context.Context, id string) error
 	catalogue

@@ -49,6 +49,7 @@ var parts = []part{
 	{name: "audit", own: audits},
 	{name: "idle", own: idle},
 	{name: "overload", own: overload},
+	{name: "feed", own: feed},
 	{name: "servers", own: servers, apart: true},
 }
 

@@ -13,9 +13,6 @@ import (
 	"flashsale/sale"
 )
 
-// maxLetters bounds the list of dead letters that wait.
-const maxLetters = 1000
-
 // maxDetail bounds the detail of a dead letter, in bytes.
 const maxDetail = 1000
 
@@ -51,20 +48,28 @@ func cut(text string, n int) string {
 	return strings.ToValidUTF8(text[:min(n, len(text))], "")
 }
 
-// DeadLetters returns the dead letters that wait, in the order of partition and offset, at most 1000.
-func (d *Database) DeadLetters(ctx context.Context) ([]sale.DeadLetter, error) {
-	return call(ctx, d, "DeadLetters", func() ([]sale.DeadLetter, error) {
-		var waiting []sale.DeadLetter
+// DeadLetters returns a page of the dead letters, in the order of state, partition, offset and id.
+func (d *Database) DeadLetters(ctx context.Context, q *sale.LetterQuery) (sale.LetterPage, error) {
+	return call(ctx, d, "DeadLetters", func() (page sale.LetterPage, err error) {
 		for letter := range maps.Values(d.t.Letters) {
-			if letter.State == sale.DeadLetterWaiting {
-				waiting = append(waiting, *letter)
+			after := q.After == nil || compareLetters(letter.Position(), *q.After) > 0
+			if after && (q.State == "" || letter.State == q.State) {
+				page.Letters = append(page.Letters, *letter)
 			}
 		}
-		slices.SortFunc(waiting, func(a, b sale.DeadLetter) int {
-			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.ID, b.ID))
-		})
-		return waiting[:min(maxLetters, len(waiting))], nil
+		slices.SortFunc(page.Letters, func(a, b sale.DeadLetter) int { return compareLetters(a.Position(), b.Position()) })
+		if len(page.Letters) > q.Limit {
+			page.Letters = page.Letters[:q.Limit]
+			last := page.Letters[q.Limit-1].Position()
+			page.Next = &last
+		}
+		return page, nil
 	})
+}
+
+func compareLetters(a, b sale.LetterPosition) int {
+	return cmp.Or(cmp.Compare(a.State, b.State), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset),
+		cmp.Compare(a.ID, b.ID))
 }
 
 // DeadLetter returns a dead letter in any state.

@@ -58,7 +58,7 @@ var directions = map[string]direction{
 		"expiry", "brake", "store", "admin", "console", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
-	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "doctor", "embedded",
+	"cli": {[]string{"app", "sale", "settings", "kafka", "store", "adminclient", "audit", "doctor", "embedded",
 		"loadtest"},
 		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
