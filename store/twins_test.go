@@ -39,6 +39,7 @@ type database interface {
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
 	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
+	PaidUnits(ctx context.Context, saleID string) ([]sale.PaidUnits, error)
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
 	DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error)
 	DeadLetters(ctx context.Context) ([]sale.DeadLetter, error)
@@ -174,6 +175,11 @@ func comparableAnswer(answer any) any {
 		return mapped(a, func(c sale.BucketCounters) sale.BucketCounters { return c })
 	case []sale.StockCounters:
 		return mapped(a, func(c sale.StockCounters) sale.StockCounters { return c })
+	case []sale.PaidUnits:
+		return mapped(a, func(p sale.PaidUnits) sale.PaidUnits {
+			p.LastAt = sale.Time{}
+			return p
+		})
 	case []sale.OutboxRow:
 		return mapped(a, func(r sale.OutboxRow) sale.OutboxRow {
 			r.Orders = mapped(r.Orders, func(o sale.ReleasedOrder) sale.ReleasedOrder { return o })
