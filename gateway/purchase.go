@@ -8,8 +8,8 @@ import (
 
 // purchase checks one purchase request, from the cheapest refusal to the answer of the Stock. docs/buyers.md promises the
 // order of the checks; the request gets the first refusal that applies. All checks before Reserve use local memory, and the
-// first allocation of a well-formed request follows the check of its token.
-func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
+// first allocation of a well-formed request follows the check of its token. purchase sets of to the sale that the press is for.
+func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of **liveSale) sale.Outcome {
 	var room [usualLines]pressLine
 	lines, field := parseBody(room[:0], ctx.PostBody(), at.sku)
 	if field != "" {
@@ -24,6 +24,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	if live == nil {
 		return g.refuse(ctx, refusal)
 	}
+	*of = live
 	if unknown := live.resolve(lines, item); unknown != nil {
 		return g.refuseWith(ctx, sale.OutcomeSKUNotFound, "", sale.Member{Name: fieldSKU, Value: string(unknown)})
 	}
