@@ -61,6 +61,8 @@ func (a *API) routes() []route {
 		{http.MethodPost, one + "/resume", moves, sale.VerbResume, false, a.resume},
 		{http.MethodPost, one + "/close", moves, sale.VerbClose, false, a.closeSale},
 		{http.MethodGet, one + "/stats", reads, "", false, a.stats},
+		{http.MethodGet, one + "/live", reads, "", false, a.live},
+		{http.MethodGet, "/admin/v1/live", reads, "", false, a.liveSales},
 		{http.MethodGet, one + "/audit", reads, "", false, a.audit},
 		{http.MethodGet, "/admin/v1/rules", reads, "", false, a.getRules},
 		{http.MethodPut, "/admin/v1/rules", moves, sale.VerbRules, false, a.putRules},

@@ -53,6 +53,7 @@ type catalogue interface {
 	PutSale(ctx context.Context, wanted sale.Sale) (sale.Sale, bool, error)
 	Sale(ctx context.Context, id string) (sale.Sale, error)
 	Sales(ctx context.Context) ([]sale.Sale, error)
+	SaleSummaries(ctx context.Context) ([]sale.Summary, error)
 	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
 	PauseSale(ctx context.Context, id, reason string) error
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
@@ -156,6 +157,11 @@ func comparableAnswer(answer any) any {
 		return a
 	case []sale.Sale:
 		return mapped(a, func(s sale.Sale) any { return comparableAnswer(s) })
+	case []sale.Summary:
+		return mapped(a, func(s sale.Summary) sale.Summary {
+			s.Version = 0
+			return s
+		})
 	case sale.Archive:
 		a.ArchivedAt = sale.Time{}
 		return a
