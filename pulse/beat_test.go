@@ -148,7 +148,8 @@ func TestBeatInDoubt(t *testing.T) {
 		require.Len(t, one.Processes(), 1)
 		end()
 		unknown := NewBeat(BeatOptions{
-			Board: newBoard(), Now: func() time.Time { return time.Time{} }, Recorder: one, Read: func() sale.Pulse { return sale.Pulse{} },
+			Board: newBoard(), Now: func() time.Time { return time.Time{} }, Recorder: one,
+			Read: func() sale.Pulse { return sale.Pulse{} },
 		})
 		require.NoError(t, unknown.beat(t.Context()))
 		own, known := unknown.own()
