@@ -30,6 +30,8 @@ func (s *Store) SaleTrailIDs(ctx context.Context, saleID string, above int64, li
 	return ids, nil
 }
 
+const sqlTrailEntries = "SELECT " + trailColumns + " FROM trail t WHERE t.entry_id IN ("
+
 // TrailEntries returns the entries of ids, oldest first. An id without an entry is left out.
 func (s *Store) TrailEntries(ctx context.Context, ids []int64) ([]sale.TrailEntry, error) {
 	var all []sale.TrailEntry
@@ -38,11 +40,14 @@ func (s *Store) TrailEntries(ctx context.Context, ids []int64) ([]sale.TrailEntr
 		for i, id := range chunk {
 			args[i] = id
 		}
-		some, err := readTrail(ctx, s.db, sqlTrail+" WHERE entry_id IN ("+placeholders(len(chunk))+") ORDER BY entry_id", args...)
+		err := each(ctx, s.db, sqlTrailEntries+placeholders(len(chunk))+") ORDER BY t.entry_id", args, func(rows scanner) error {
+			entry, err := scanTrail(rows)
+			all = append(all, entry)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("read %d entries of the trail: %w", len(ids), err)
 		}
-		all = append(all, some...)
 	}
 	return all, nil
 }
