@@ -20,8 +20,8 @@ func newFakePulses() *fakePulses {
 	n := sale.Unknown()
 	return &fakePulses{
 		rates: sale.Rates{
-			PressesPerS: 200, OrdersPerS: 40, RefusedPerS: map[string]sale.Number{"sold_out": 150, "rate_limited": 10}, P50MS: 1.5,
-			P99MS: 9.25, SettleLagRecords: 3, OldestHeldS: n, EventsWaiting: 0, RowsPerS: 41,
+			PressesPerS: 200, OrdersPerS: 40, RefusedPerS: map[string]sale.Number{"sold_out": 150, "rate_limited": 10},
+			P50MS: 1.5, P99MS: 9.25, SettleLagRecords: 3, OldestHeldS: n, EventsWaiting: 0, RowsPerS: 41,
 		},
 		away: map[string]error{}, hangs: map[string]chan struct{}{}, asked: map[string]int{},
 	}
@@ -51,7 +51,8 @@ func (f *fakePulses) History(id string) sale.History {
 func (f *fakePulses) Processes() []sale.Process {
 	return []sale.Process{
 		{Name: "host/1/a", Role: "gateway", Version: "1.2.3", SeenMSAgo: 0, Ready: true, Waiting: map[string]string{}},
-		{Name: "host/2/b", Role: "settle", Version: "1.2.3", SeenMSAgo: 900, Waiting: map[string]string{"kafka": "not reached yet"}},
+		{Name: "host/2/b", Role: "settle", Version: "1.2.3", SeenMSAgo: 900,
+			Waiting: map[string]string{"kafka": "not reached yet"}},
 	}
 }
 

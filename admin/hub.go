@@ -107,17 +107,22 @@ func (h *hub) follow(name string, t *topic) {
 		}
 	}()
 	var before any
-	for {
-		began := time.Now()
-		next := h.readSafely(ctx, t, before)
-		if next.value != nil {
-			before = next.value
-		}
-		over := !h.publish(name, t, &next)
-		if over || !role.Pause(ctx, max(next.rest-time.Since(began), time.Since(began)/2)) {
-			break
-		}
+	var rest time.Duration
+	reads := role.Loop{
+		Name: "live screens", Log: h.api.opts.Logger,
+		Unit: func(ctx context.Context) error {
+			next := h.readSafely(ctx, t, before)
+			if rest = next.rest; next.value != nil {
+				before = next.value
+			}
+			if !h.publish(name, t, &next) {
+				cancel()
+			}
+			return nil // watchers are told of a failure
+		},
+		Rest: func(took time.Duration) time.Duration { return max(rest-took, took/2) },
 	}
+	reads.Run(ctx)
 	h.end(name, t)
 }
 

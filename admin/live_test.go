@@ -339,12 +339,12 @@ func TestComments(t *testing.T) {
 			first, ok := w.next(t.Context())
 			require.True(t, ok)
 			recorder := &flushed{header: http.Header{}}
-			ctx, cancel := context.WithTimeout(t.Context(), 46*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 45500*time.Millisecond)
 			defer cancel()
 			require.NoError(t, api.send(ctx, newStream(recorder), w, numbers{}, first))
 			require.Equal(t, 3, strings.Count(recorder.body.String(), ":\n\n"), every)
 			require.True(t, strings.HasPrefix(recorder.body.String(), "event: first\ndata: 7\n\nevent: next\ndata: 7\n\n"))
-			require.Equal(t, int(46*time.Second/every)+1, strings.Count(recorder.body.String(), "event: next"))
+			require.Equal(t, int(45*time.Second/every)+1, strings.Count(recorder.body.String(), "event: next"))
 			w.close()
 		})
 	}

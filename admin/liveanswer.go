@@ -89,8 +89,8 @@ func (r *saleReading) answer(q liveQuery) *liveAnswer {
 		At: sale.TimeMillis(r.at.UnixMilli()), Total: r.total, Items: r.items(q), Rates: r.rates, Processes: r.processes,
 		Stores: r.stores, Brake: r.brake, Phase: phaseOf(s, r.at),
 		Sale: liveSale{
-			ID: s.ID, Name: s.Name, State: s.State, Reason: s.Reason, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Currency: s.Currency,
-			PaymentTTL: s.PaymentTTL, Buckets: s.Buckets,
+			ID: s.ID, Name: s.Name, State: s.State, Reason: s.Reason, StartsAt: s.StartsAt, EndsAt: s.EndsAt,
+			Currency: s.Currency, PaymentTTL: s.PaymentTTL, Buckets: s.Buckets,
 		},
 	}
 	if r.at.IsZero() {

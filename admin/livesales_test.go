@@ -70,10 +70,12 @@ func TestLiveSalesStream(t *testing.T) {
 // A bucket that is rebuilt, or that Redis has in another epoch, makes the units of its sale unknown, and of no other.
 func TestAvailableUnitsOfSales(t *testing.T) {
 	row := func(id string, number int, epoch int64, state sale.BucketState) sale.BucketSum {
-		return sale.BucketSum{BucketRow: sale.BucketRow{Bucket: sale.Bucket{Sale: id, Number: number}, Epoch: epoch, State: state}}
+		of := sale.Bucket{Sale: id, Number: number}
+		return sale.BucketSum{BucketRow: sale.BucketRow{Bucket: of, Epoch: epoch, State: state}}
 	}
 	seen := func(epoch, units int64) sale.StockReading {
-		return sale.StockReading{Reading: sale.Reading{Epoch: epoch}, Shelves: []sale.ShelfReading{{Available: units}, {Available: 1}}}
+		shelves := []sale.ShelfReading{{Available: units}, {Available: 1}}
+		return sale.StockReading{Reading: sale.Reading{Epoch: epoch}, Shelves: shelves}
 	}
 	require.Equal(t, map[string]int64{"a": 13, "c": 1}, availableIn(
 		[]sale.BucketSum{

@@ -31,7 +31,8 @@ func TestStoresAreProbed(t *testing.T) {
 		f.set(func() { f.hangs["redis"], f.away["kafka"] = hangs, nil })
 		<-time.After(time.Second)
 		began := time.Now()
-		require.Equal(t, []sale.StoreHealth{up("redis"), up("kafka"), up("mysql")}, w.look(t.Context()), "not known to be away yet")
+		require.Equal(t, []sale.StoreHealth{up("redis"), up("kafka"), up("mysql")}, w.look(t.Context()),
+			"not known to be away yet")
 		require.Equal(t, probeWait, time.Since(began), "a store that hangs delays a reading no longer")
 		<-time.After(probeLimit)
 		require.Equal(t, sale.StoreHealth{Store: "redis", Detail: "context deadline exceeded"}, w.look(t.Context())[0])

@@ -35,7 +35,8 @@ func (r *settleRole) newBeat() *pulse.Beat {
 		Board: r.redis, Now: r.now, Log: r.log,
 		Read: func() sale.Pulse {
 			return sale.Pulse{
-				Process: r.holder, Role: sale.ProcessSettle, Version: ThisBuild().Version, Waiting: r.ready(), Settle: r.counted(),
+				Process: r.holder, Role: sale.ProcessSettle, Version: ThisBuild().Version, Waiting: r.ready(),
+				Settle: r.counted(),
 			}
 		},
 	})

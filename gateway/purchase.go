@@ -21,10 +21,9 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of
 	}
 	catalogue := g.catalogue.current.Load()
 	live, item, refusal := catalogue.find(at)
-	if live == nil {
+	if *of = live; live == nil {
 		return g.refuse(ctx, refusal)
 	}
-	*of = live
 	if unknown := live.resolve(lines, item); unknown != nil {
 		return g.refuseWith(ctx, sale.OutcomeSKUNotFound, "", sale.Member{Name: fieldSKU, Value: string(unknown)})
 	}

@@ -70,8 +70,11 @@ func (r *Recorder) hear(p sale.Pulse) {
 	known := r.processes[p.Name()]
 	if known == nil {
 		base := p
-		if p.Started.After(r.began) { // all that it has counted, it has counted since
+		if p.Started.After(r.began) { // all that it has counted, it has counted since: in this step, where it began in it
 			base = sale.Pulse{At: p.Started, Gateway: &sale.GatewayPulse{}, Settle: &sale.SettlePulse{}}
+			if begun := sale.TimeMillis(indexOf(r.now) * stepLength.Milliseconds()); begun.Before(base.At.Time) {
+				base.At = begun
+			}
 		}
 		r.processes[p.Name()] = &process{recent: []sale.Pulse{p}, base: base}
 		return

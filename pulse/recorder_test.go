@@ -35,7 +35,8 @@ func (h *hands) gatewayPulse(name string, presses map[string]sale.Presses) sale.
 
 func (h *hands) settlePulse(name string, s sale.SettlePulse) sale.Pulse {
 	return sale.Pulse{
-		Process: name, Role: sale.ProcessSettle, Started: sale.Time{Time: noon.Add(-time.Hour)}, At: sale.Time{Time: h.at}, Settle: &s,
+		Process: name, Role: sale.ProcessSettle, Started: sale.Time{Time: noon.Add(-time.Hour)}, At: sale.Time{Time: h.at},
+		Settle: &s,
 	}
 }
 
@@ -163,7 +164,8 @@ func TestCountersThatBeginAnew(t *testing.T) {
 		h.hear(h.gatewayPulse("early", map[string]sale.Presses{"s": {"queued": 5000}}))
 	})
 	h.each(1, func(int64) {})
-	require.InDelta(t, 10, float64(h.History("s").Orders[179]), 1e-9, "30 in three seconds, and none of the early one's 5,000")
+	require.InDelta(t, 7.5, float64(h.History("s").Orders[179]), 1e-9,
+		"30 by its pulse at second 4 of the step in which it began, and none of the early one's 5,000")
 	require.Equal(t, int64(4), since(4, 9))
 	require.Equal(t, int64(5), since(9, 4))
 }

@@ -19,7 +19,8 @@ const (
 	sqlAddPaid = "UPDATE paid_units%s SET units = units + ?, orders = orders + ?, " +
 		"paid_at = CASE WHEN paid_at > ? THEN paid_at ELSE ? END WHERE sale_id = ? AND sku = ? AND slot = ?"
 	sqlInsertPaid = "INSERT INTO paid_units (sale_id, sku, slot, units, orders, paid_at) VALUES (?, ?, ?, ?, ?, ?)"
-	sqlPaidUnits  = "SELECT sku, SUM(units), SUM(orders), MAX(paid_at) FROM paid_units WHERE sale_id = ? GROUP BY sku ORDER BY sku"
+	sqlPaidUnits  = "SELECT sku, SUM(units), SUM(orders), MAX(paid_at) FROM paid_units WHERE sale_id = ? " +
+		"GROUP BY sku ORDER BY sku"
 )
 
 // paidKey is the primary key of paid_units.
