@@ -113,7 +113,7 @@ func (a *API) send(ctx context.Context, out *stream, w *watcher, f feed, next *r
 				return err
 			}
 		}
-		if ctx.Err() != nil || a.stopped() {
+		if a.over(ctx) {
 			return nil
 		}
 		if time.Since(commented) >= commentEvery {
@@ -127,6 +127,9 @@ func (a *API) send(ctx context.Context, out *stream, w *watcher, f feed, next *r
 		cancel()
 	}
 }
+
+// over reports whether the client or the process has ended.
+func (a *API) over(ctx context.Context) bool { return ctx.Err() != nil || a.stopped() }
 
 func sendReading(out *stream, f feed, next *reading) error {
 	if next.value != nil {

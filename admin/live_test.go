@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,48 @@ import (
 )
 
 const liveOf = "/admin/v1/sales/s/live"
+
+// following is a stream that is read event by event.
+type following struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+func follow(t *testing.T, response *http.Response) *following {
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 64<<20)
+	return &following{t, lines}
+}
+
+// next returns the next event, which comes soon on every live stream.
+func (f *following) next() event {
+	f.t.Helper()
+	var e event
+	for f.lines.Scan() {
+		switch field, value, _ := strings.Cut(f.lines.Text(), ": "); field {
+		case "event":
+			e.name = value
+		case "data":
+			e.data = value
+		case "":
+			return e
+		}
+	}
+	require.Fail(f.t, "the stream has ended")
+	return e
+}
+
+// until reads until an event is as wanted.
+func (f *following) until(wanted func(event) bool, what string) event {
+	f.t.Helper()
+	for began := time.Now(); time.Since(began) < 10*time.Second; {
+		if e := f.next(); wanted(e) {
+			return e
+		}
+	}
+	require.Fail(f.t, "not seen", what)
+	return event{}
+}
 
 // paid seeds paid orders of the first bucket's phones, beside the counters that sell has changed.
 func (b *bench) paid(orders int) {
@@ -88,7 +131,11 @@ func TestLiveStream(t *testing.T) {
 	response := b.stream("GET", liveOf)
 	defer response.Body.Close()
 	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
-	begun := events(t, response.Body, 22)
+	stream := follow(t, response)
+	var begun []event
+	for range 22 {
+		begun = append(begun, stream.next())
+	}
 	require.Equal(t, "history", begun[0].name)
 	doc.fits(t, "LiveHistory", []byte(begun[0].data))
 	require.Equal(t, "live", begun[1].name)
@@ -100,11 +147,10 @@ func TestLiveStream(t *testing.T) {
 	}
 	b.store.note("another", "open")
 	b.store.note("s", sale.VerbPause)
-	require.Eventually(t, func() bool {
-		e := events(t, response.Body, 1)[0]
+	stream.until(func(e event) bool {
 		require.Contains(t, []string{"live", "trail"}, e.name, "no second history")
 		return e.name == "trail" && strings.Contains(e.data, `"verb":"pause"`)
-	}, 5*time.Second, time.Microsecond)
+	}, "the pause")
 	read := 0
 	b.store.set(func() { read = b.store.entriesRead })
 	require.LessOrEqual(t, read, 26, "entries that are known are not read again")
@@ -187,14 +233,14 @@ func TestLiveWithoutRedis(t *testing.T) {
 	require.Equal(t, map[string]any{"store": "redis", "up": false, "detail": "the store is away"}, got["stores"].([]any)[0])
 	response := b.stream("GET", liveOf)
 	defer response.Body.Close()
-	begun := events(t, response.Body, 3)
-	require.Equal(t, []string{"history", "live", "problem"}, []string{begun[0].name, begun[1].name, begun[2].name})
-	document(t).fits(t, "Problem", []byte(begun[2].data))
+	stream := follow(t, response)
+	require.Equal(t, "history", stream.next().name)
+	require.Equal(t, "live", stream.next().name)
+	problem := stream.next()
+	require.Equal(t, "problem", problem.name)
+	document(t).fits(t, "Problem", []byte(problem.data))
 	b.stock.set(func() { b.stock.away = false })
-	require.Eventually(t, func() bool {
-		e := events(t, response.Body, 1)[0]
-		return e.name == "live" && strings.Contains(e.data, `"available":7`)
-	}, 5*time.Second, time.Microsecond, "the stream goes on")
+	stream.until(func(e event) bool { return e.name == "live" && strings.Contains(e.data, `"available":7`) }, "the stream goes on")
 }
 
 // While the database is away an open screen keeps the sale and says that its numbers are not known; a new one is refused.
@@ -203,16 +249,16 @@ func TestLiveWithoutTheDatabase(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	response := b.stream("GET", liveOf)
 	defer response.Body.Close()
-	events(t, response.Body, 2)
+	stream := follow(t, response)
+	stream.until(func(e event) bool { return e.name == "live" }, "a reading")
 	b.store.set(func() { b.store.away = true })
 	var last event
-	require.Eventually(t, func() bool {
-		e := events(t, response.Body, 1)[0]
+	stream.until(func(e event) bool {
 		if e.name == "live" {
 			last = e
 		}
 		return e.name == "problem" && strings.Contains(last.data, `"loaded":null`)
-	}, 5*time.Second, time.Microsecond)
+	}, "the problem")
 	require.Contains(t, last.data, `"name":"Phones"`)
 	require.Contains(t, last.data, `"sku":"phone"`)
 	document(t).fits(t, "Live", []byte(last.data))
@@ -235,21 +281,20 @@ func TestLiveRates(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	response := b.stream("GET", liveOf)
 	defer response.Body.Close()
-	events(t, response.Body, 2)
+	stream := follow(t, response)
+	stream.until(func(e event) bool { return e.name == "live" }, "a reading")
 	b.sell(first, 4, 0, 0)
 	var total map[string]any
-	require.Eventually(t, func() bool {
+	stream.until(func(e event) bool {
 		var live map[string]any
-		require.NoError(t, json.Unmarshal([]byte(events(t, response.Body, 1)[0].data), &live))
+		require.NoError(t, json.Unmarshal([]byte(e.data), &live))
 		total, _ = live["total"].(map[string]any)
 		rate, known := total["orders_per_s"].(float64)
 		return known && rate > 0
-	}, 5*time.Second, time.Microsecond)
+	}, "a rate")
 	require.Positive(t, total["sold_out_in_s"])
 	b.sell(first, 6, 0, 0)
-	require.Eventually(t, func() bool {
-		return strings.Contains(events(t, response.Body, 1)[0].data, `"sold_out_in_s":0`)
-	}, 5*time.Second, time.Microsecond, "nothing is left")
+	stream.until(func(e event) bool { return strings.Contains(e.data, `"sold_out_in_s":0`) }, "nothing is left")
 }
 
 // Thirty operators on one sale and some others with other queries cost one reading at a time.

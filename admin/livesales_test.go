@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,30 +40,27 @@ func TestLiveSalesStream(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	response := b.stream("GET", "/admin/v1/live")
 	defer response.Body.Close()
-	for _, e := range events(t, response.Body, 2) {
+	stream := follow(t, response)
+	for range 2 {
+		e := stream.next()
 		require.Equal(t, "sales", e.name)
 		document(t).fits(t, "LiveSales", []byte(e.data))
 	}
 	b.stock.set(func() { b.stock.away = true })
 	var last event
-	require.Eventually(t, func() bool {
-		e := events(t, response.Body, 1)[0]
+	stream.until(func(e event) bool {
 		if e.name == "sales" {
 			last = e
 		}
 		return e.name == "problem"
-	}, 5*time.Second, time.Microsecond)
+	}, "the problem")
 	require.Contains(t, last.data, `"loaded":10,"sold":0,"available":null`)
 	b.store.set(func() { b.store.away = true })
-	require.Eventually(t, func() bool {
-		e := events(t, response.Body, 1)[0]
-		return e.name == "sales" && strings.Contains(e.data, `"id":"s"`)
-	}, 5*time.Second, time.Microsecond, "the sales of the last reading stay")
+	stream.until(func(e event) bool { return e.name == "problem" && strings.Contains(e.data, "the database") }, "the database is away")
+	stream.until(func(e event) bool { return e.name == "sales" && strings.Contains(e.data, `"id":"s"`) }, "the sales stay")
 	b.store.set(func() { b.store.away = false })
 	b.stock.set(func() { b.stock.away = false })
-	require.Eventually(t, func() bool {
-		return strings.Contains(events(t, response.Body, 1)[0].data, `"available":10`)
-	}, 5*time.Second, time.Microsecond)
+	stream.until(func(e event) bool { return strings.Contains(e.data, `"available":10`) }, "both stores are back")
 }
 
 // A bucket that is rebuilt, or that Redis has in another epoch, makes the units of its sale unknown, and of no other.

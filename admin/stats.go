@@ -98,7 +98,7 @@ func (statsFeed) first(*stream, any) error { return nil }
 
 func (statsFeed) next(out *stream, value any) error {
 	r := value.(*saleReading)
-	if r.statsErr != nil {
+	if !r.hasStats() {
 		return nil // the event problem follows
 	}
 	body, err := r.statsBody()
@@ -107,6 +107,9 @@ func (statsFeed) next(out *stream, value any) error {
 	}
 	return out.send("stats", body)
 }
+
+// hasStats reports whether both stores could be read.
+func (r *saleReading) hasStats() bool { return r.statsErr == nil }
 
 // statsBody returns the encoded stats, which all watchers share.
 func (r *saleReading) statsBody() (body []byte, err error) {

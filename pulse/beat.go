@@ -61,12 +61,15 @@ const (
 
 // leave deletes the pulse, so that operators do not take a process that ended for one that is away.
 func (b *Beat) leave(ctx context.Context) error {
-	if b.Board.Doubt() != nil {
+	if !b.ours() {
 		return nil
 	}
 	own := b.Read()
 	return b.Board.DropPulses(ctx, []string{own.Name()})
 }
+
+// ours reports whether Redis is known to be this engine's.
+func (b *Beat) ours() bool { return b.Board.Doubt() == nil }
 
 // beat is one unit of work. The recorder gets the own pulse first: it needs it most while Redis is away.
 func (b *Beat) beat(ctx context.Context) error {
@@ -75,7 +78,7 @@ func (b *Beat) beat(ctx context.Context) error {
 		b.Recorder.advance(own.At.Time)
 		b.Recorder.hear(own)
 	}
-	if !known || b.Board.Doubt() != nil { // the start has not reached Redis, or readiness says whose it is
+	if !known || !b.ours() { // the start has not reached Redis, or readiness says whose it is
 		return nil
 	}
 	encoded, err := json.Marshal(own)

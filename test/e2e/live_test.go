@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,20 +36,24 @@ func (s *stack) follow(path string) <-chan liveEvent {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer close(events)
-		defer response.Body.Close()
-		var one liveEvent
-		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-			switch field, value, _ := strings.Cut(lines.Text(), ": "); {
-			case field == "event":
-				one = liveEvent{name: value}
-			case field == "data" && json.Unmarshal([]byte(value), &one.data) == nil:
-				events <- one
-			}
-		}
+		readEvents(response.Body, events)
 	}()
-	s.t.Cleanup(func() { cancel(); <-ended })
+	s.t.Cleanup(func() { cancel(); <-ended; _ = response.Body.Close() })
 	return events
+}
+
+// readEvents sends the events of a stream until it ends.
+func readEvents(stream io.Reader, events chan<- liveEvent) {
+	defer close(events)
+	var one liveEvent
+	for lines := bufio.NewScanner(stream); lines.Scan(); {
+		switch field, value, _ := strings.Cut(lines.Text(), ": "); {
+		case field == "event":
+			one = liveEvent{name: value}
+		case field == "data" && json.Unmarshal([]byte(value), &one.data) == nil:
+			events <- one
+		}
+	}
 }
 
 // until reads events until one is as wanted.
