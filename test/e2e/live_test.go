@@ -38,7 +38,8 @@ func (s *stack) follow(path string) <-chan liveEvent {
 		defer close(ended)
 		readEvents(response.Body, events)
 	}()
-	s.t.Cleanup(func() { cancel(); <-ended; _ = response.Body.Close() })
+	s.t.Cleanup(func() { cancel(); <-ended })
+	s.t.Cleanup(func() { _ = response.Body.Close() })
 	return events
 }
 
