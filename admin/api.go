@@ -126,10 +126,15 @@ type Deps struct {
 	Registerer prometheus.Registerer    // nil: the API's own counters are not exported
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
+
+	Live   LiveBooks
+	Pulses Pulses
+	Stores []StoreProbe
 }
 
-// maxStreams bounds the open Server-Sent Event streams; a request for one more is answered 503 overloaded.
-const maxStreams = 64
+// maxStreams bounds the open Server-Sent Event streams, so that 30 operators may have eight pages each; a request for one more is
+// answered 503 overloaded.
+const maxStreams = 256
 
 // API is the operators' listener as a handler.
 type API struct {
@@ -140,6 +145,8 @@ type API struct {
 	people   *access.Tokens
 	once     access.Once
 	streams  chan struct{}
+	hub      *hub
+	stores   *storeWatch
 
 	strangers *strangers
 	*stopper
@@ -157,7 +164,9 @@ func New(opts Options, deps Deps) *API {
 
 		strangers: newStrangers(deps.Registerer, opts.Logger),
 		stopper:   newStopper(),
+		stores:    newStoreWatch(deps.Stores),
 	}
+	a.hub = newHub(a)
 	if deps.Console != nil {
 		a.mux.Handle("GET /{$}", a.serve(route{need: public, handle: a.servePage}))
 		a.mux.Handle("GET /console/", a.serve(route{need: public, handle: a.servePage}))

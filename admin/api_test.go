@@ -42,6 +42,7 @@ type bench struct {
 	registry *prometheus.Registry
 	way      *fakeWay
 	archiver *fakeArchiver
+	pulses   *fakePulses
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
@@ -60,6 +61,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	for _, change := range adjust {
 		change(&options)
 	}
+	b.pulses = newFakePulses()
 	b.registry = prometheus.NewRegistry()
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
@@ -68,6 +70,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
+		Live: b.store, Pulses: b.pulses, Stores: b.pulses.probes(),
 	})
 	b.api.strangers.pace = time.Microsecond // the tests send many wrong tokens
 	b.url = listen(t, b.api)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -67,15 +68,25 @@ func (s *stream) start() {
 
 // send writes one event; data is one line of JSON.
 func (s *stream) send(event string, data []byte) error {
+	return s.write(event, "event: "+event+"\ndata: ", string(data), "\n\n")
+}
+
+// comment writes a line that clients ignore.
+func (s *stream) comment() error { return s.write("comment", ":\n\n") }
+
+// write writes what belongs together within eventTimeout.
+func (s *stream) write(what string, parts ...string) error {
 	s.start()
 	if err := s.control.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
 		return fmt.Errorf("bound the writing of an event: %w", err)
 	}
-	if _, err := fmt.Fprintf(s.w, "event: %s\ndata: %s\n\n", event, data); err != nil {
-		return fmt.Errorf("write event %s: %w", event, err)
+	for _, part := range parts {
+		if _, err := io.WriteString(s.w, part); err != nil {
+			return fmt.Errorf("write event %s: %w", what, err)
+		}
 	}
 	if err := s.control.Flush(); err != nil {
-		return fmt.Errorf("flush event %s: %w", event, err)
+		return fmt.Errorf("flush event %s: %w", what, err)
 	}
 	return nil
 }

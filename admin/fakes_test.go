@@ -21,19 +21,21 @@ var tenOClock = time.Date(2026, 11, 11, 10, 0, 0, 123e6, time.UTC)
 type fakeStore struct {
 	*memory.Database
 
-	mu        sync.Mutex
-	away      bool          // every call fails
-	later     time.Duration // what the database's clock is past ten
-	onBehind  func()        // before the gateways are read
-	acquired  []string      // names of the leases taken, in order
-	unheld    []string      // changes made without the sale's lease
-	renewals  int
-	stolen    bool // another process has taken the lease when it is renewed
-	partition int32
-	changes   int                         // calls that change the stock
-	relay     func(context.Context) error // the settling process; nil: there is none
-	trail     []sale.TrailEntry
-	asked     sale.TrailQuery // of the last question about the trail
+	mu          sync.Mutex
+	away        bool          // every call fails
+	later       time.Duration // what the database's clock is past ten
+	onBehind    func()        // before the gateways are read
+	acquired    []string      // names of the leases taken, in order
+	unheld      []string      // changes made without the sale's lease
+	renewals    int
+	stolen      bool // another process has taken the lease when it is renewed
+	partition   int32
+	changes     int                         // calls that change the stock
+	saleReads   int                         // calls that read one sale
+	entriesRead int                         // entries of the trail that were read by their ids
+	relay       func(context.Context) error // the settling process; nil: there is none
+	trail       []sale.TrailEntry
+	asked       sale.TrailQuery // of the last question about the trail
 }
 
 func newFakeStore() *fakeStore {
@@ -57,6 +59,9 @@ func (f *fakeStore) before(_ context.Context, method string) error {
 	f.mu.Unlock()
 	if away {
 		return errAway
+	}
+	if method == "Sale" {
+		f.set(func() { f.saleReads++ })
 	}
 	if method == "GatewaysBehind" && onBehind != nil {
 		onBehind()

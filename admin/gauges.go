@@ -75,6 +75,16 @@ type Gauges struct {
 	owned bool // this process has the lease
 	anew  bool // the lease was acquired or lost since the last round
 	shown []prometheus.Metric
+	held  float64 // seconds: age of the oldest journal entry in the last round
+	fresh bool    // held was read, by this process
+}
+
+// OldestJournal returns the age of the oldest journal entry in seconds, 0 when all journals are empty, by the last round.
+// known is false while another process measures, and after a round that failed.
+func (g *Gauges) OldestJournal() (seconds float64, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held, g.fresh
 }
 
 // NewGauges registers the gauges. They stay empty until Run has acquired the lease.
@@ -140,15 +150,15 @@ func (g *Gauges) own(owned bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.owned, g.anew = owned, true
-	g.shown = nil
+	g.shown, g.fresh = nil, false
 }
 
 // show replaces the exported metrics, unless the lease was lost during the round.
-func (g *Gauges) show(metrics []prometheus.Metric) {
+func (g *Gauges) show(metrics []prometheus.Metric, held float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.owned {
-		g.shown = metrics
+		g.shown, g.held, g.fresh = metrics, held, metrics != nil
 	}
 }
 
@@ -167,24 +177,24 @@ func (g *Gauges) round(ctx context.Context) error {
 	if g.begin() {
 		g.watch.forget()
 	}
-	metrics, err := g.measure(ctx)
+	metrics, held, err := g.measure(ctx)
 	if err != nil {
 		g.watch.forget()
 		metrics = nil
 	}
-	g.show(metrics)
+	g.show(metrics, held)
 	return err
 }
 
-func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
+// measure returns the metrics, and the age of the oldest journal entry in seconds.
+func (g *Gauges) measure(ctx context.Context) (metrics []prometheus.Metric, held float64, err error) {
 	sales, err := g.books.Sales(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list sales: %w", err)
+		return nil, 0, fmt.Errorf("list sales: %w", err)
 	}
 	now := g.opts.Now()
 	g.shelves = 0
 	g.watch.begin()
-	var metrics []prometheus.Metric
 	oldest, fresh := int64(0), make(map[[2]string]exported, len(g.sums))
 	for i := range sales {
 		frozen := sales[i].HoldsFrozenSince != nil
@@ -196,7 +206,7 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 		}
 		positions, err := readPositions(ctx, g.books, g.stock, sales[i].ID)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		for i := range positions {
 			p := &positions[i]
@@ -212,7 +222,8 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	}
 	g.sums = fresh
 	g.watch.end()
-	return append(metrics, gauge(oldestDesc, age(now, oldest))), nil
+	held = age(now, oldest)
+	return append(metrics, gauge(oldestDesc, held)), held, nil
 }
 
 // exported is a SKU's sum and its metrics, which the next round exports again while the sum is the same.

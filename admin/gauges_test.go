@@ -48,7 +48,12 @@ func TestGaugesShowWhereEveryUnitIs(t *testing.T) {
 	})
 	g := gaugeBench(t, b)
 	require.Zero(t, testutil.CollectAndCount(g), "nothing before the first round")
+	_, known := g.OldestJournal()
+	require.False(t, known)
 	roundOf(t, g)
+	oldest, known := g.OldestJournal()
+	require.True(t, known)
+	require.InDelta(t, 1.5, oldest, 1e-9)
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge

@@ -33,6 +33,16 @@ func newStopper() *stopper { return &stopper{stop: make(chan struct{})} }
 // StopStreams ends long requests: event streams and profiles.
 func (s *stopper) StopStreams() { s.once.Do(func() { close(s.stop) }) }
 
+// stopped reports whether StopStreams was called.
+func (s *stopper) stopped() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // serveProfile answers with a profile of runtime/pprof, or with a CPU profile of the next seconds.
 func (s *stopper) serveProfile(c *call) error {
 	name := c.r.PathValue("profile")

@@ -64,6 +64,8 @@ func (a *API) routes() []route {
 		{http.MethodPost, one + "/holds/freeze", moves, sale.VerbFreeze, false, a.freezeHolds},
 		{http.MethodPost, one + "/holds/thaw", moves, sale.VerbThaw, false, a.thawHolds},
 		{http.MethodGet, one + "/stats", reads, "", false, a.stats},
+		{http.MethodGet, one + "/live", reads, "", false, a.live},
+		{http.MethodGet, "/admin/v1/live", reads, "", false, a.liveSales},
 		{http.MethodGet, one + "/audit", reads, "", false, a.audit},
 		{http.MethodGet, "/admin/v1/rules", reads, "", false, a.getRules},
 		{http.MethodPut, "/admin/v1/rules", moves, sale.VerbRules, false, a.putRules},

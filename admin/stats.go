@@ -47,7 +47,7 @@ func (a *API) stats(c *call) error {
 		return err
 	}
 	if wantsEvents(c.r) {
-		return a.streamStats(c, id)
+		return a.stream(c, subject{"sale/" + id, a.readSale(id)}, statsFeed{})
 	}
 	stats, err := a.readStats(c.r.Context(), id)
 	if err != nil {
@@ -71,11 +71,15 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	if now.IsZero() {
 		return nil, sale.ProblemOf(sale.OutcomeUnavailable, "Redis's clock has not been read yet")
 	}
+	return statsOf(&s, bySKU(&s, positions), now), nil
+}
+
+// statsOf counts the units of all SKUs of a sale.
+func statsOf(s *sale.Sale, groups []skuPositions, now time.Time) *statsAnswer {
 	answer := &statsAnswer{
 		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: now}, Items: []statsItem{},
 		HoldsFrozenSince: s.HoldsFrozenSince,
 	}
-	groups := bySKU(&s, positions)
 	answer.Total.Stock, answer.Total.Conserved = totalOf(groups)
 	for _, group := range groups {
 		total := group.total()
@@ -86,52 +90,37 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 		}
 		answer.Items = append(answer.Items, item)
 	}
-	return answer, nil
+	return answer
 }
 
-// streamStats sends the first event at once. A later reading that fails is sent as the event problem and the stream
-// continues, so that a console shows when the store is back.
-func (a *API) streamStats(c *call, id string) error {
-	release, err := a.takeStream()
+// statsFeed is the events of the stats, of the readings that live screens of the sale share.
+type statsFeed struct{}
+
+func (statsFeed) refuses(value any) error { return value.(*saleReading).statsErr }
+
+func (statsFeed) first(*stream, any) error { return nil }
+
+func (statsFeed) next(out *stream, value any) error {
+	r := value.(*saleReading)
+	if !r.hasStats() {
+		return nil // the event problem follows
+	}
+	body, err := r.statsBody()
 	if err != nil {
 		return err
 	}
-	defer release()
-	ctx := c.r.Context()
-	first, err := a.readStats(ctx, id)
-	if err != nil {
-		return err
-	}
-	out := newStream(c.w)
-	if c.r.Method == http.MethodHead {
-		out.start()
-		return nil
-	}
-	ticker := time.NewTicker(a.opts.StatsEvery)
-	defer ticker.Stop()
-	for err = out.sendStats(first); err == nil; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-a.stop:
-			return nil
-		case <-ticker.C:
-		}
-		next, failure := a.readStats(ctx, id)
-		if failure != nil {
-			problem, _ := problemOf(failure)
-			err = out.send("problem", problem.Append(nil))
-			continue
-		}
-		err = out.sendStats(next)
-	}
-	return nil // the client is gone
+	return out.send("stats", body)
 }
 
-func (s *stream) sendStats(stats *statsAnswer) error {
-	body, err := sale.JSON(stats)
-	if err != nil {
-		return err
+// hasStats reports whether both stores could be read.
+func (r *saleReading) hasStats() bool { return r.statsErr == nil }
+
+// statsBody returns the encoded stats, which all watchers share.
+func (r *saleReading) statsBody() (body []byte, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stats == nil {
+		r.stats, err = sale.JSON(statsOf(&r.sale, r.groups, r.at))
 	}
-	return s.send("stats", body)
+	return r.stats, err
 }

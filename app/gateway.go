@@ -15,6 +15,7 @@ import (
 	"flashsale/console"
 	"flashsale/gateway"
 	"flashsale/kafka"
+	"flashsale/pulse"
 	"flashsale/recovery"
 	"flashsale/reserve"
 	"flashsale/scripts"
@@ -50,6 +51,8 @@ type gatewayRole struct {
 	gateway           *gateway.Gateway
 	catalogue         *store.Store // the follower's own connections, because readers of orders may use all others
 	api               *admin.API
+	recorder          *pulse.Recorder // what this process knows of all processes, for live screens
+	kafka             *kafka.Probe
 }
 
 // catalogueConnections are for the follower and for a list of buyers that is read at the same time.
@@ -63,7 +66,8 @@ func newGatewayRole(s *site) (*gatewayRole, error) {
 	r := &gatewayRole{
 		site: s, buyers: listeners[0], operators: listeners[1],
 		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka, checkNode),
-		ids:     reserve.NewOrderIDs(s.db, s.holder, s.log),
+		ids:     reserve.NewOrderIDs(s.db, s.holder, s.log), recorder: pulse.NewRecorder(),
+		kafka: kafka.NewProbe(KafkaOptions(s.settings), s.settings.Namespace),
 	}
 	if err := r.build(); err != nil {
 		return nil, errors.Join(err, r.abandon())
@@ -122,6 +126,7 @@ func (r *gatewayRole) build() (err error) {
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 		Console: console.Handler(),
+		Live:    r.db, Pulses: r.recorder, Stores: r.probes(),
 	})
 	return nil
 }
@@ -159,6 +164,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	var roles errgroup.Group
 	roles.Go(func() error { r.identity.Run(background); return nil })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
+	roles.Go(func() error { r.newBeat().Run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
@@ -171,7 +177,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	stop()
 	err = errors.Join(err, roles.Wait())
 	r.forget()
-	return errors.Join(err, r.closeCatalogue())
+	return errors.Join(err, r.kafka.Close(), r.closeCatalogue())
 }
 
 // forget deletes the gateway's row, which has the version of the catalogue that it sells by. It waits at most a second

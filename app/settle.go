@@ -17,6 +17,7 @@ import (
 	"flashsale/expiry"
 	"flashsale/kafka"
 	"flashsale/recovery"
+	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/settle"
 	"flashsale/store"
@@ -48,6 +49,7 @@ type settleRole struct {
 	retention  *settle.Retention
 	gauges     *admin.Gauges
 	brake      *brake.Governor
+	clock      *scripts.Clock // for the pulses before the relay runs
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
@@ -56,8 +58,9 @@ func newSettleRole(s *site) (*settleRole, error) {
 		return nil, err
 	}
 	r := &settleRole{
-		site: s, probes: listeners[0], registry: newRegistry(), // its own: another role may share the site
-		started: newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
+		site: s, probes: listeners[0], clock: scripts.NewClock(nil),
+		registry: newRegistry(), // its own: another role may share the site
+		started:  newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
 	}
 	if err := r.build(); err != nil {
 		return nil, errors.Join(err, r.probes.Close())
@@ -169,6 +172,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
+	group.Go(func() error { r.newBeat().Run(working); return nil })
 	group.Go(func() error {
 		if err := r.awaitStores(working, r.started, r.producer, r.topics); err != nil || working.Err() != nil {
 			return err

@@ -75,3 +75,12 @@ func (b *backlog) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(b.outbox, prometheus.GaugeValue, float64(b.waitingOutbox))
 	out <- prometheus.MustNewConstMetric(b.events, prometheus.GaugeValue, float64(b.waitingEvents))
 }
+
+// Waiting returns the rows that wait for Redis and those that wait for the events topic, by the last count. known is false
+// while another process counts them.
+func (p *Publisher) Waiting() (outbox, events int64, known bool) {
+	b := p.backlog
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.waitingOutbox, b.waitingEvents, b.known
+}

@@ -174,6 +174,12 @@ func TestOneProcessPublishesAtATime(t *testing.T) {
 		require.Len(t, first.has(), 3)
 		require.Empty(t, second.has())
 		require.Equal(t, 2, testutil.CollectAndCount(holder.backlog))
+		outboxWaits, eventsWait, known := holder.Waiting()
+		require.True(t, known)
+		require.EqualValues(t, outboxRows, outboxWaits)
+		require.Zero(t, eventsWait)
+		_, _, known = standby.Waiting()
+		require.False(t, known)
 		require.Zero(t, testutil.CollectAndCount(standby.backlog), "only the holder answers for the rows")
 
 		endFirst()

@@ -35,6 +35,7 @@ type liveSale struct {
 	rendered *atomic.Pointer[saleView]
 	looked   *atomic.Int64 // time of the last look at the stock for viewers, Unix milliseconds
 	viewed   *atomic.Int64 // index in shown where the next of these looks begins
+	presses  *presses      // shared by the snapshots
 }
 
 // liveItem is one SKU of a sale.
@@ -197,14 +198,14 @@ func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale
 	live := &liveSale{
 		Sale: s, starts: s.StartsAt.UnixMilli(), ends: s.EndsAt.UnixMilli(), buckets: make([]sale.BucketRow, max(s.Buckets, 1)),
 		list: new(atomic.Pointer[listFilter]), rendered: new(atomic.Pointer[saleView]),
-		looked: new(atomic.Int64), viewed: new(atomic.Int64),
+		looked: new(atomic.Int64), viewed: new(atomic.Int64), presses: new(presses),
 	}
 	live.early = earlyProblem(&s)
 	for number := range live.buckets {
 		live.buckets[number] = sale.BucketRow{Bucket: sale.Bucket{Sale: s.ID, Number: number}, State: sale.BucketClosed}
 	}
 	if before != nil {
-		live.list, live.looked, live.viewed = before.list, before.looked, before.viewed
+		live.list, live.looked, live.viewed, live.presses = before.list, before.looked, before.viewed, before.presses
 	}
 	if before != nil && len(before.buckets) == len(live.buckets) {
 		copy(live.buckets, before.buckets)

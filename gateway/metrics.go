@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"flashsale/sale"
 )
@@ -19,11 +20,6 @@ type metrics struct {
 	panics    prometheus.Counter
 }
 
-// durationBuckets, in seconds, range from a refusal, which takes microseconds, to the longest wait for an order.
-var durationBuckets = []float64{
-	.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30,
-}
-
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "flashsale_purchases_total", Help: "Purchase requests by outcome.",
@@ -32,7 +28,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "flashsale_http_request_duration_seconds",
 			Help:    "Time from a request's last byte to the first byte of its answer.",
-			Buckets: durationBuckets,
+			Buckets: sale.LatencyBounds(),
 		}, []string{"route", "status"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_panics_total", Help: "Panics that ended one request or one unit of background work.",
@@ -62,4 +58,27 @@ func (m *metrics) served(r route, status int, took time.Duration) {
 		cell.Store(observer)
 	}
 	(*observer).Observe(took.Seconds())
+}
+
+// latencyOf returns the histogram of a route's requests of every status.
+func (m *metrics) latencyOf(r route) sale.Latency {
+	var sum sale.Latency
+	for status := range m.cells[r] {
+		observer := m.cells[r][status].Load()
+		if observer == nil {
+			continue
+		}
+		var read dto.Metric
+		histogram, is := (*observer).(prometheus.Metric)
+		if !is || histogram.Write(&read) != nil { // a histogram of the library always writes
+			continue
+		}
+		one, below := make(sale.Latency, sale.LatencyBuckets), uint64(0)
+		for i, bucket := range read.GetHistogram().GetBucket() { // their counts are cumulative
+			one[i], below = int64(bucket.GetCumulativeCount()-below), bucket.GetCumulativeCount()
+		}
+		one[sale.LatencyBuckets-1] = int64(read.GetHistogram().GetSampleCount() - below)
+		sum = sum.Add(one)
+	}
+	return sum
 }

@@ -8,8 +8,8 @@ import (
 
 // purchase checks one purchase request, from the cheapest refusal to the answer of the Stock. docs/buyers.md promises the
 // order of the checks; the request gets the first refusal that applies. All checks before Reserve use local memory, and the
-// first allocation of a well-formed request follows the check of its token.
-func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sale.Outcome {
+// first allocation of a well-formed request follows the check of its token. purchase sets of to the sale that the press is for.
+func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of **liveSale) sale.Outcome {
 	var room [usualLines]pressLine
 	lines, field := parseBody(room[:0], ctx.PostBody(), at.sku)
 	if field != "" {
@@ -21,7 +21,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers) sa
 	}
 	catalogue := g.catalogue.current.Load()
 	live, item, refusal := catalogue.find(at)
-	if live == nil {
+	if *of = live; live == nil {
 		return g.refuse(ctx, refusal)
 	}
 	if unknown := live.resolve(lines, item); unknown != nil {

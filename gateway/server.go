@@ -81,7 +81,10 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
 		hangUp(ctx)
 	case route == routePurchase:
-		g.metrics.purchased(g.purchase(ctx, at, &h))
+		var of *liveSale // stays nil when the path has no sale, or no SKU of it, that buyers see
+		outcome := g.purchase(ctx, at, &h, &of)
+		g.metrics.purchased(outcome)
+		of.pressed(outcome)
 	case route == routeNone && at.path == pathNone && g.pages != nil && (ctx.IsGet() || ctx.IsHead()):
 		g.pages(ctx)
 	case route == routeNone:

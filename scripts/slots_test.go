@@ -53,7 +53,7 @@ func TestKeysOfABucketShareASlot(t *testing.T) {
 	}
 	r := dial(t, Options{Namespace: "n", Addrs: []string{node.Addr}})
 	keys := r.Keys(sale.Bucket{Sale: "a", Number: 7})
-	for _, key := range append(keys.all(), r.listKey("a", 3), r.listPointerKey("a")) {
+	for _, key := range append(keys.all(), r.listKey("a", 3), r.listPointerKey("a"), r.PulseKey()) {
 		require.Equal(t, strconv.Itoa(slot(key)), fmt.Sprint(node.MustDo(t, "CLUSTER", "KEYSLOT", key)))
 	}
 	require.Equal(t, "n:{a:7}:meta", keys.Meta)

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"flashsale/sale"
 )
 
 // metrics are the counters of settling.
@@ -30,7 +28,7 @@ func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) 
 			Help: "Records put into the dead letters.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{sale.PoisonDecode, sale.PoisonUnknownBucket, sale.PoisonData} {
+	for _, reason := range poisonReasons() {
 		m.deadLetters.WithLabelValues(reason)
 	}
 	for _, c := range []prometheus.Collector{m.rows, m.retries, m.deadLetters, lag, progress} {

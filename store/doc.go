@@ -6,14 +6,14 @@
 //
 // Every transaction takes its locks in the same order, so that no two wait for each other in a circle:
 //
-//	sales rows → bucket rows, sorted by (sale, bucket) → rows of stock, orders, markers, outbox and events → positions →
-//	counter of the catalogue
+//	sales rows → bucket rows, sorted by (sale, bucket) → rows of stock, orders, markers, outbox and events →
+//	rows of paid units, sorted by key → positions → counter of the catalogue
 //
 // The lock of a bucket's row covers the stock rows, the orders and the limits of the bucket: no transaction changes them
-// without it, so the store reads them without a lock of their own, by statements that begin after it. Each change counts itself
-// in the bucket's row, so that a cluster of several writers, which checks rows at the commit, finds two changes as a conflict. A
-// payment moves no units and locks only the order's row. Package ledger decides what a record, a release or a change of stock
-// does; this package reads the state and writes the plan under guards.
+// without it, so the store reads them without a lock of their own, by statements that begin after it. Each change counts
+// itself in the bucket's row, so that a cluster of several writers, which checks rows at the commit, finds two changes as a
+// conflict. A payment moves no units and locks only the order's row and the rows that count its units as paid. Package ledger
+// decides what a record, a release or a change of stock does; this package reads the state and writes the plan under guards.
 //
 // A transaction locks the counter last and until the commit, so that catalogue versions become visible in their order: a
 // reader of the changes since version n never misses a change that commits later.

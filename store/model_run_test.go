@@ -407,6 +407,8 @@ func (w *modelRun) agree() {
 		return d.StockCounters(w.t.Context(), w.known, w.m.skus)
 	})
 	require.NoError(w.r, err)
+	_, err = askBoth(w, func(d database) ([]sale.PaidUnits, error) { return d.PaidUnits(w.t.Context(), w.known[0].Sale) })
+	require.NoError(w.r, err)
 	present, err := askBoth(w, func(d database) (sale.Sale, error) { return d.Sale(w.t.Context(), w.known[0].Sale) })
 	require.NoError(w.r, err)
 	for _, item := range present.Items {

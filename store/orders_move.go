@@ -106,8 +106,8 @@ const sqlPay = "UPDATE orders%s SET status = 'paid', payment_id = ?, due_at = NU
 
 // PayOrder writes the payment of a confirmed order. A second call with the same payment changes nothing and returns the order.
 // The error is a *sale.PaidError if another payment has paid it, a *sale.StatusError for another status, and wraps
-// sale.ErrNotFound for an unknown order. A payment moves no stock, so it locks only the order's row; that lock decides between
-// payment, expiry and cancellation.
+// sale.ErrNotFound for an unknown order. A payment moves no stock, so it locks only the order's row, and at its
+// end a row of paid_units for each line; the first lock decides between payment, expiry and cancellation.
 func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
 	var order sale.Order
 	notes := false
@@ -161,6 +161,9 @@ func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, payme
 	err = writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: {id}})
 	if err == nil {
 		err = s.note(ctx, tx, sale.OrderChange(&locked[0].Order, &order, sale.VerbPay))
+	}
+	if err == nil {
+		err = s.countPaid(ctx, tx, nowMS, []sale.Order{order})
 	}
 	if notes = err == nil && s.payments.due(order.Sale); notes {
 		err = s.seePayment(ctx, tx, order.Sale, nowMS)

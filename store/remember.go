@@ -104,7 +104,29 @@ func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids 
 	if err := writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: paid}); err != nil {
 		return nil, err
 	}
+	if err := s.countRemembered(ctx, tx, nowMS, paid); err != nil {
+		return nil, err
+	}
 	return paid, s.seePaymentsOf(ctx, tx, paid, nowMS)
+}
+
+// countRemembered counts the units of orders that payRemembered has paid.
+func (s *Store) countRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, paid []sale.OrderID) error {
+	var orders []sale.Order
+	for chunk := range slices.Chunk(paid, maxIDs) {
+		args := make([]any, len(chunk))
+		for i, id := range chunk {
+			args[i] = int64(id)
+		}
+		rows, err := readOrderRows(ctx, tx, sqlOrders+" WHERE o.order_id IN ("+placeholders(len(chunk))+")", args)
+		if err != nil {
+			return fmt.Errorf("read orders with remembered payments: %w", err)
+		}
+		for i := range rows {
+			orders = append(orders, rows[i].Order)
+		}
+	}
+	return s.countPaid(ctx, tx, nowMS, orders)
 }
 
 func (s *Store) payRememberedOf(

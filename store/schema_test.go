@@ -107,6 +107,9 @@ func TestMigrateFromTheFirstSchema(t *testing.T) {
 			require.Equal(t, sale.StatusExpired, order(t, s, 1).Status)
 			require.Equal(t, sale.StatusPaid, order(t, s, 2).Status)
 			require.Equal(t, sale.StatusConfirmed, order(t, s, 3).Status)
+			paid, err := s.PaidUnits(ctx, "eleven")
+			require.NoError(t, err)
+			require.Equal(t, []sale.PaidUnits{{SKU: "phone", Units: 1, Orders: 1, LastAt: order(t, s, 2).UpdatedAt}}, paid)
 		})
 	}
 }

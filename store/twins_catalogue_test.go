@@ -70,6 +70,7 @@ func (w *catalogueRun) agree(since [2]int64) {
 	answers(w, func(d database) (sale.Sale, error) { return d.Sale(ctx, w.id) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.Sales(ctx) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.ArchivedSales(ctx) })
+	answers(w, func(d database) ([]sale.Summary, error) { return d.SaleSummaries(ctx) })
 	answers(w, func(d database) ([]sale.Archive, error) { return d.OpenArchives(ctx) })
 	answers(w, func(d database) (sale.Unrest, error) { return d.Unrest(ctx, w.id) })
 	answers(w, func(d database) ([]sale.StockCounters, error) { return d.SaleCounters(ctx, w.id) })

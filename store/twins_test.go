@@ -44,6 +44,7 @@ type database interface {
 	ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error)
 	Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error)
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
+	PaidUnits(ctx context.Context, saleID string) ([]sale.PaidUnits, error)
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
 	DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error)
 	DeadLetters(ctx context.Context, q *sale.LetterQuery) (sale.LetterPage, error)
@@ -58,6 +59,7 @@ type catalogue interface {
 	PutSale(ctx context.Context, wanted sale.Sale) (sale.Sale, bool, error)
 	Sale(ctx context.Context, id string) (sale.Sale, error)
 	Sales(ctx context.Context) ([]sale.Sale, error)
+	SaleSummaries(ctx context.Context) ([]sale.Summary, error)
 	SetState(ctx context.Context, id string, to sale.State, from ...sale.State) (sale.Sale, error)
 	PauseSale(ctx context.Context, id, reason string) error
 	LoadStock(ctx context.Context, id string, partitions int32) ([]sale.BucketRow, error)
@@ -166,6 +168,11 @@ func comparableAnswer(answer any) any {
 		return a
 	case []sale.Sale:
 		return mapped(a, func(s sale.Sale) any { return comparableAnswer(s) })
+	case []sale.Summary:
+		return mapped(a, func(s sale.Summary) sale.Summary {
+			s.Version = 0
+			return s
+		})
 	case sale.Archive:
 		a.ArchivedAt = sale.Time{}
 		return a
@@ -185,6 +192,11 @@ func comparableAnswer(answer any) any {
 		return mapped(a, func(c sale.BucketCounters) sale.BucketCounters { return c })
 	case []sale.StockCounters:
 		return mapped(a, func(c sale.StockCounters) sale.StockCounters { return c })
+	case []sale.PaidUnits:
+		return mapped(a, func(p sale.PaidUnits) sale.PaidUnits {
+			p.LastAt = sale.Time{}
+			return p
+		})
 	case []sale.OutboxRow:
 		return mapped(a, func(r sale.OutboxRow) sale.OutboxRow {
 			r.Orders = mapped(r.Orders, func(o sale.ReleasedOrder) sale.ReleasedOrder { return o })

@@ -48,6 +48,7 @@ var parts = []part{
 	{name: "rebuild", own: rebuild},
 	{name: "audit", own: audits},
 	{name: "idle", own: idle},
+	{name: "live", own: live},
 	{name: "overload", own: overload},
 	{name: "feed", own: feed},
 	{name: "servers", own: servers, apart: true},

@@ -42,6 +42,7 @@ var directions = map[string]direction{
 	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
 	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
 	"brake":    {[]string{"sale", "faults", "lease", "role"}, apart},
+	"pulse":    {[]string{"sale", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults"}, apart},
 	"admin":    {[]string{"sale", "faults", "access", "lease", "role"}, apart},
 	"console":  {nil, "the pages see the engine through its APIs alone, as any other client does"},
@@ -55,7 +56,7 @@ var directions = map[string]direction{
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
 	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
 	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
-		"expiry", "brake", "store", "admin", "console", "embedded"},
+		"expiry", "brake", "store", "admin", "console", "pulse", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "store", "adminclient", "audit", "doctor", "embedded",

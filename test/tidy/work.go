@@ -67,7 +67,6 @@ func isLiteralName(element ast.Expr) bool {
 // ownLoops names the rooms and files that may repeat work by a loop of their own, and why.
 var ownLoops = map[string]string{
 	"lease/tenure.go":      "renewals of one tenure: when they fail for too long the tenure ends, and its work logs that",
-	"admin/stats.go":       "a streamed answer: its client ends it, and failures go to that client and not to the log",
 	"adminclient/audit.go": "a command that waits for an answer: it shares the nouns with the API and no code",
 	"audit/audit.go":       "the second code path: it shares the nouns with the engine and nothing else",
 	"gateway/listener.go":  "accepts of a listener: a listener has no context, and its close ends the loop",

@@ -1,0 +1,47 @@
+package kafka_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/kafka"
+	"flashsale/test/harness"
+	"flashsale/test/kafkabench"
+)
+
+func TestProbe(t *testing.T) {
+	kafkabench.OnEvery(t, func(b *kafkabench.Bench) {
+		p := kafka.NewProbe(b.Kafka, b.Namespace)
+		for range 3 {
+			require.NoError(b, p.Ping(b.Context()))
+		}
+		require.NoError(b, p.Close())
+		require.ErrorContains(b, p.Ping(b.Context()), "closed")
+		nothing := kafka.NewProbe(b.Kafka, "no-topics")
+		require.ErrorContains(b, nothing.Ping(b.Context()), "no-topics.orders")
+		require.NoError(b, nothing.Close())
+	})
+}
+
+func TestProbeOfAnAbsentBroker(t *testing.T) {
+	p := kafka.NewProbe(kafka.Options{Brokers: []string{harness.Address(t)}}, "n")
+	require.ErrorContains(t, p.Ping(t.Context()), "reach kafka at")
+	require.ErrorContains(t, p.Ping(t.Context()), "reach kafka at", "it tries again")
+	require.NoError(t, p.Close())
+	wrong := kafka.NewProbe(kafka.Options{Brokers: []string{"127.0.0.1:1"}, SASLMechanism: "x"}, "n")
+	require.ErrorContains(t, wrong.Ping(t.Context()), "SASL mechanism")
+}
+
+// A broker that takes the connection and says nothing keeps a caller no longer than the caller's own limit.
+func TestProbeOfASilentBroker(t *testing.T) {
+	wire := harness.NewWire(t, harness.SharedRedis(t).Addr)
+	wire.Lose()
+	p := kafka.NewProbe(kafka.Options{Brokers: []string{wire.Addr}}, "n")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, p.Ping(ctx), context.DeadlineExceeded)
+	require.NoError(t, p.Close(), "it waits for the question under way")
+}
