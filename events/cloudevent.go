@@ -34,23 +34,34 @@ func newPageOfEvents(namespace string, events []sale.OrderEvent) *pageOfEvents {
 	}
 	for i := range events {
 		for k := range events[i].Orders {
-			p.add(&events[i].Orders[k])
+			p.add(&events[i].Orders[k], events[i].Extended)
 		}
 	}
 	return p
 }
 
-// add writes the event that an order has reached its status. Every repetition of the event has the same id, because an
-// order reaches each status once.
-func (p *pageOfEvents) add(o *sale.Order) {
+// extended is the last part of the type of an event that an order's time to pay has moved.
+const extended = "extended"
+
+// add writes the event that an order has reached its status, or that it was extended. Every repetition of the event has the
+// same id, because an order reaches each status once, and an extension moves pay_by to a moment at which it never was.
+func (p *pageOfEvents) add(o *sale.Order, isExtension bool) {
+	what := string(o.Status)
+	if isExtension {
+		what = extended
+	}
 	began := len(p.text)
 	b := append(p.text, `{"specversion":"1.0","id":"`...)
 	idAt := len(b)
 	b = strconv.AppendInt(b, int64(o.OrderID), 10)
 	key := b[idAt:len(b):len(b)]
-	b = append(append(append(b, ':'), o.Status...), `","source":`...)
+	b = append(append(b, ':'), what...)
+	if isExtension {
+		b = strconv.AppendInt(append(b, ':'), o.PayBy.UnixMilli(), 10)
+	}
+	b = append(b, `","source":`...)
 	b = sale.AppendText(b, "/"+p.namespace+"/sales/"+o.Sale)
-	b = append(append(b, `,"type":"flashsale.order.`...), o.Status...)
+	b = append(append(b, `,"type":"flashsale.order.`...), what...)
 	b = append(append(b, `","subject":"`...), key...)
 	b = sale.AppendTime(append(b, `","time":"`...), o.UpdatedAt.Time)
 	b = append(b, `","datacontenttype":"application/json","data":`...)

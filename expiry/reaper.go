@@ -2,6 +2,7 @@ package expiry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -11,19 +12,29 @@ import (
 	"flashsale/faults"
 	"flashsale/lease"
 	"flashsale/role"
+	"flashsale/sale"
 )
 
 // Unpaid is the part of the database that expiry needs.
 type Unpaid interface {
 	// ExpireOrders expires at most limit confirmed orders whose payment time is over, returns their units, and reports
-	// how many it expired. A payment that commits first wins.
-	ExpireOrders(ctx context.Context, limit int) (int, error)
+	// how many it expired. A payment that commits first wins. No order of a frozen sale expires. With a positive freezeAfter
+	// it freezes a sale for which no payment came for so long, though some came before, and expires none of its orders.
+	ExpireOrders(ctx context.Context, limit int, freezeAfter time.Duration) (sale.Expiry, error)
+	// Thaws returns the thaws that are under way and began at least a time ago.
+	Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error)
+	// ThawOrders moves the next orders of a thaw, or ends it, and returns its progress.
+	ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error)
 }
 
 // Bounds of the reaper. A page is one transaction or a few; 100,000 due orders are a hundred pages.
 const (
 	reaperPage  = 1000
 	reaperEvery = 250 * time.Millisecond
+	// thawsEvery is how often the reaper looks for thaws that nobody ends: those that began thawAfter ago. The request that
+	// began a thaw goes on with it; while both do, they wait for each other's locks.
+	thawsEvery = time.Second
+	thawAfter  = 10 * time.Second
 	// pageTimeout bounds a page; a page that hangs is cancelled and repeated.
 	pageTimeout = 6 * time.Second
 	// drainTimeout bounds the running page when the process is told to end.
@@ -35,14 +46,22 @@ type ReaperOptions struct {
 	Orders     Unpaid
 	Leases     lease.Leases
 	Owner      string // names this process in the lease
+	// FreezeAfter is how long no payment of a sale comes, though some came before, until the sale is frozen in place of the
+	// expiry of its orders; 0: never.
+	FreezeAfter time.Duration
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
 }
 
-// Reaper expires unpaid orders. One process at a time does it; two would only wait for each other's locks.
+// Reaper expires unpaid orders, and ends thaws whose requests have ended. One process at a time does it; two would only wait
+// for each other's locks.
 type Reaper struct {
 	ReaperOptions
 	expired prometheus.Counter
+
+	// Of Run alone.
+	thaws    []sale.Thaw // under way
+	lookedAt time.Time   // for them
 }
 
 // NewReaper registers the metrics and returns a reaper; Run does its work.
@@ -75,13 +94,47 @@ func (r *Reaper) Run(ctx context.Context) {
 	})
 }
 
-// page is one unit of work; a full page means that more orders may be due.
+// page is one unit of work; a full page means that more orders may be due. A failure of the one part does not delay the other.
 func (r *Reaper) page(ctx context.Context) (more bool, err error) {
-	n, err := r.Orders.ExpireOrders(ctx, reaperPage)
+	full, failed := r.expire(ctx)
+	moving, err := r.thaw(ctx)
+	return full || moving, errors.Join(failed, err)
+}
+
+func (r *Reaper) expire(ctx context.Context) (more bool, err error) {
+	done, err := r.Orders.ExpireOrders(ctx, reaperPage, r.FreezeAfter)
+	for _, id := range done.Frozen {
+		r.Log.Warn("holds frozen: orders fall due and no payment comes any more; thaw them once payments work", "sale", id,
+			"freeze_after", r.FreezeAfter)
+	}
 	if err != nil {
 		return false, fmt.Errorf("expire orders: %w", err)
 	}
 	faults.Point("expiry.page-expired")
-	r.expired.Add(float64(n))
-	return n >= reaperPage, nil
+	r.expired.Add(float64(done.Orders))
+	return done.Orders >= reaperPage, nil
+}
+
+// thaw moves the next page of the first thaw, if there is one.
+func (r *Reaper) thaw(ctx context.Context) (more bool, err error) {
+	if len(r.thaws) == 0 && time.Since(r.lookedAt) >= thawsEvery {
+		r.lookedAt = time.Now()
+		if r.thaws, err = r.Orders.Thaws(ctx, thawAfter); err != nil {
+			return false, err
+		}
+	}
+	if len(r.thaws) == 0 {
+		return false, nil
+	}
+	next, err := r.Orders.ThawOrders(ctx, r.thaws[0])
+	if err != nil {
+		r.thaws = nil // the next look finds what is left
+		return false, err
+	}
+	faults.Point("expiry.thaw-continued")
+	if r.thaws[0] = next; next.Done {
+		r.thaws = r.thaws[1:]
+		r.Log.Info("thaw ended", "sale", next.Sale, "moved_by", next.Shift)
+	}
+	return len(r.thaws) > 0, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/lease"
+	"flashsale/sale"
 	"flashsale/test/memory"
 )
 
@@ -38,22 +39,26 @@ type fakeUnpaid struct {
 	hangs int // so many calls return only when their context ends
 }
 
-func (u *fakeUnpaid) ExpireOrders(ctx context.Context, limit int) (int, error) {
+func (u *fakeUnpaid) ExpireOrders(ctx context.Context, limit int, _ time.Duration) (sale.Expiry, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.calls++
 	if u.hangs > 0 {
 		u.hangs--
 		<-ctx.Done()
-		return 0, ctx.Err()
+		return sale.Expiry{}, ctx.Err()
 	}
 	if u.away {
-		return 0, errAway
+		return sale.Expiry{}, errAway
 	}
 	n := min(limit, u.due)
 	u.due -= n
-	return n, nil
+	return sale.Expiry{Orders: n}, nil
 }
+
+func (u *fakeUnpaid) Thaws(context.Context, time.Duration) ([]sale.Thaw, error) { return nil, nil }
+
+func (u *fakeUnpaid) ThawOrders(_ context.Context, thaw sale.Thaw) (sale.Thaw, error) { return thaw, errAway }
 
 func (u *fakeUnpaid) set(due int, away bool) (calls int) {
 	u.mu.Lock()

@@ -53,6 +53,7 @@ type Terms struct {
 	CreatedMS int64
 	UpdatedMS int64
 	PayByMS   int64 // Unix milliseconds; -1: no deadline
+	ThawNo    int64 // the last thaw that PayByMS takes into account
 }
 
 // Bounds of a time that every store can hold, in Unix milliseconds: 1970 to the end of year 9998, so that a payment deadline

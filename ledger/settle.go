@@ -152,9 +152,11 @@ func (p *Plan) termsOf(b *sale.Batch, row *Row) *Terms {
 		Bucket: b.Bucket, Currency: row.Currency, CreatedMS: created,
 		UpdatedMS: max(created, p.state.NowMS), // not before its creation
 		PayByMS:   -1,
+		ThawNo:    row.ThawNo,
 	}
 	if row.PaymentTTL > 0 {
-		t.PayByMS = max(created+row.PaymentTTL*1000, t.UpdatedMS+min(row.PaymentTTL, sale.LeastToPay)*1000)
+		thawed := p.state.moved(b.Sale, created)
+		t.PayByMS = max(created+row.PaymentTTL*1000+thawed, t.UpdatedMS+min(row.PaymentTTL, sale.LeastToPay)*1000)
 	}
 	return t
 }

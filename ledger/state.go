@@ -12,6 +12,10 @@ type Row struct {
 	PaymentTTL int64 // seconds, 0 = no deadline
 	SaleLimit  int   // units per buyer over all SKUs of the sale, 0 = none
 	Orders     int64 // orders that have ever been confirmed in the bucket: it never falls
+
+	Frozen   bool  // no order of the bucket expires
+	ThawNo   int64 // number of the sale's last thaw that has begun, 0 before the first
+	ThawedMS int64 // when that was, Unix milliseconds
 }
 
 // Units is a stock row: the units of one SKU in one bucket.
@@ -40,6 +44,7 @@ type State struct {
 	Markers map[WriteID]sale.OrderID
 	Forks   map[Mark]bool
 	Orders  map[sale.OrderID]bool // orders that have a row, nil if the store has not read them
+	Thaws   map[string][]Thaw     // by sale, of the sales with a thaw after one of the batches was made
 	Bought  map[Owner]*Bought     // of every owner of the batches, also if not read closely; none if it has no orders
 
 	last      sale.Shelf // most orders are of the SKU of the order before, so shelf keeps its last answer

@@ -21,6 +21,10 @@ var (
 	ErrRights = errors.New("a right is missing")
 	// ErrChangeReused: the idempotency key belongs to a stock change of another number of units.
 	ErrChangeReused = errors.New("the idempotency key belongs to another stock change")
+	// ErrNotFrozen: a thaw was asked for, but the holds of the sale are not frozen.
+	ErrNotFrozen = errors.New("the holds of the sale are not frozen")
+	// ErrThawing: a freeze was asked for while the orders of the last freeze still get their time.
+	ErrThawing = errors.New("a thaw of the sale is under way")
 	// ErrSchema: the database schema is older or newer than this binary.
 	ErrSchema = errors.New("database schema does not fit this binary")
 )

@@ -66,4 +66,8 @@ type Applied struct {
 type OrderEvent struct {
 	ID     int64 // rises in the order of the commits of one order's events
 	Orders []Order
+
+	// Extended reports that the payment time of the orders, which are confirmed, has moved. Otherwise they have got their
+	// status.
+	Extended bool
 }

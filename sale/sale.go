@@ -64,6 +64,9 @@ type Sale struct {
 	Buckets       int         `json:"buckets"` // 1 to MaxBuckets, fixed at the first preload
 	Items         []Item      `json:"items"`
 
+	// HoldsFrozenSince is when the holds were frozen, by the database's clock: no unpaid order expires. nil: not frozen.
+	HoldsFrozenSince *Time `json:"holds_frozen_since"`
+
 	Version     int64  `json:"-"` // catalogue version of the last change
 	ListVersion int64  `json:"-"` // rises with every replaced list of buyers, 0 before the first
 	ListSize    int64  `json:"-"` // buyers on the list

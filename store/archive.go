@@ -16,7 +16,7 @@ const (
 	sqlInsertArchive = "INSERT INTO archives (sale_id, archived_at, books) VALUES (?, ?, ?)"
 	sqlDropped       = "UPDATE archives SET dropped = 1 WHERE sale_id = ?"
 
-	sqlArchiveBuckets = "epoch = epoch + 1, state = 'archived', sequence = 0, closed_reason = '', writes = writes + 1"
+	sqlArchiveBuckets = "epoch = epoch + 1, state = 'archived', sequence = 0, closed_reason = '', frozen = 0, writes = writes + 1"
 )
 
 // ArchiveSale ends a closed sale. It locks the sale and its buckets and verifies that the sale is at rest: the counters are
@@ -83,6 +83,9 @@ func (s *Store) archive(ctx context.Context, tx *sql.Tx, of *sale.Sale, judged [
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, sqlSetState, sale.StateArchived, of.ID); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, sqlEndThaw, of.ID); err != nil { // no order is left that a freeze could keep
 		return err
 	}
 	buckets := bucketsOfRows(rows)

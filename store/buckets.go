@@ -12,7 +12,7 @@ import (
 )
 
 const bucketColumns = "sale_id, bucket, epoch, state, partition_id, sequence, outbox_number, currency, payment_ttl_s, " +
-	"sale_limit, orders, "
+	"sale_limit, orders, frozen, thaw_no, thawed_ms, "
 
 // selectBuckets is the start of every query that scanBucket reads. Its last column is the database's clock.
 func (s *Store) selectBuckets() string {
@@ -22,7 +22,7 @@ func (s *Store) selectBuckets() string {
 func scanBucket(rows scanner, nowMS *int64) (*ledger.Row, error) {
 	var r ledger.Row
 	err := rows.Scan(&r.Sale, &r.Number, &r.Epoch, &r.State, &r.Partition, &r.Sequence, &r.Outbox, &r.Currency, &r.PaymentTTL,
-		&r.SaleLimit, &r.Orders, nowMS)
+		&r.SaleLimit, &r.Orders, &r.Frozen, &r.ThawNo, &r.ThawedMS, nowMS)
 	return &r, err
 }
 

@@ -140,7 +140,7 @@ func TestServerKilledInsideCommit(t *testing.T) {
 			_, err := s.CancelOrder(t.Context(), orders[1].OrderID, sale.ReasonBuyer, orders[1].Buyer)
 			return err
 		})
-		kill("expire", func() error { _, err := s.ExpireOrders(t.Context(), 100); return err })
+		kill("expire", func() error { _, err := s.ExpireOrders(t.Context(), 100, 0); return err })
 		kill("outbox", func() error {
 			return s.OutboxDone(t.Context(), []sale.Applied{{Bucket: b, Epoch: 1, Number: countersOf(t, s, b).GivenEpoch / 5,
 				Sequence: sequence}})

@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 // dialect is the differences between the databases: a few fragments of SQL and the meaning of errors.
 type dialect struct {
 	goose      string // name of the dialect in goose
@@ -18,13 +20,19 @@ type dialect struct {
 	forced string // after a table's name: use the primary key, so that the statement locks no other rows
 	// byBuyer after the table of orders and its alias: use the index of the buyers.
 	byBuyer string
-	lock    string // after a SELECT: lock its rows until the commit
+	// byDue after the table of orders: use the index of the payment times.
+	byDue string
+	lock  string // after a SELECT: lock its rows until the commit
 
 	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string
 
 	// absent follows an INSERT: the INSERT then skips a row that exists. column is one in which the two rows are equal.
 	absent func(column string) string
+
+	// later is an expression: a column of the form of DATETIME(3), later by an argument that shift returns.
+	later func(column string) string
+	shift func(by time.Duration) any
 
 	// oneWriter means that the database allows one writer at a time. The transactions then queue in this process, because
 	// the database itself waits by polling, which can starve one of them.

@@ -25,12 +25,40 @@ const (
 	maxEventRows   = 100  // event rows of one answer
 )
 
+// statusExtended is the status column of an event that the payment time of confirmed orders has moved. Its order ids are
+// followed by the new payment time: id=milliseconds.
+const statusExtended = "extended"
+
 // event is a row of the events table.
 type event struct {
 	id     int64
 	status sale.OrderStatus
 	at     moment
 	orders []sale.OrderID
+	payBy  []sale.Time // of each order, of an extension alone
+}
+
+// extended is an order whose payment time moves.
+type extended struct {
+	order   sale.OrderID
+	payByMS int64 // Unix milliseconds
+}
+
+// writeExtensions writes an event for extended orders, at most maxEventOrders, in the transaction that extends them.
+func writeExtensions(ctx context.Context, tx *sql.Tx, nowMS int64, orders []extended) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	text := make([]byte, 0, 40*len(orders))
+	for i, e := range orders {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(strconv.AppendInt(text, int64(e.order), 10), '=')
+		text = strconv.AppendInt(text, e.payByMS, 10)
+	}
+	_, err := tx.ExecContext(ctx, sqlInsertEvents+eventRow, statusExtended, moment{sale.TimeMillis(nowMS)}, string(text))
+	return err
 }
 
 // writeEvents writes the new statuses of orders as events, in the transaction that changes the orders. The events of an order
@@ -60,16 +88,28 @@ func joined(ids []sale.OrderID) string {
 	return string(text)
 }
 
-func parted(text string) ([]sale.OrderID, error) {
-	var ids []sale.OrderID
+// part reads the orders of an event.
+func (e *event) part(text string) error {
 	for word := range strings.SplitSeq(text, ",") {
-		id, err := sale.ParseOrderID(word)
+		name, payBy, extended := strings.Cut(word, "=")
+		id, err := sale.ParseOrderID(name)
 		if err != nil {
-			return nil, fmt.Errorf("order id %.24q: %w", word, err)
+			return fmt.Errorf("order id %.24q: %w", word, err)
 		}
-		ids = append(ids, id)
+		e.orders = append(e.orders, id)
+		if extended != (e.status == statusExtended) {
+			return fmt.Errorf("order %.48q of an event %s", word, e.status)
+		}
+		if !extended {
+			continue
+		}
+		ms, err := strconv.ParseInt(payBy, 10, 64)
+		if err != nil {
+			return fmt.Errorf("payment time %.48q: %w", word, err)
+		}
+		e.payBy = append(e.payBy, sale.TimeMillis(ms))
 	}
-	return ids, nil
+	return nil
 }
 
 // OrderEvents returns events that are not published yet, with the orders as they were at the event. The events of each order
@@ -81,25 +121,22 @@ func (s *Store) OrderEvents(ctx context.Context, maxOrders int) ([]sale.OrderEve
 		return nil, fmt.Errorf("read order events: %w", err)
 	}
 	found := make([]sale.OrderEvent, len(events))
-	places := map[sale.OrderID]*sale.Order{}
 	var ids []sale.OrderID
-	for i, e := range events {
-		found[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders))}
-		for k, id := range e.orders {
-			places[id] = &found[i].Orders[k]
-		}
+	for _, e := range events {
 		ids = append(ids, e.orders...)
 	}
-	if err := s.readInto(ctx, ids, places); err != nil {
+	present, err := s.readPresent(ctx, ids)
+	if err != nil {
 		return nil, fmt.Errorf("read the orders of %d events: %w", len(events), err)
 	}
 	for i, e := range events {
+		found[i] = sale.OrderEvent{ID: e.id, Orders: make([]sale.Order, len(e.orders)), Extended: e.status == statusExtended}
 		for k, id := range e.orders {
-			order := &found[i].Orders[k]
-			if order.OrderID != id {
+			order := present[id]
+			if order == nil {
 				return nil, fmt.Errorf("event %d names order %d, which has no row", e.id, id)
 			}
-			takeBack(order, &e)
+			found[i].Orders[k] = order.asAt(&e, k)
 		}
 	}
 	return found, nil
@@ -115,7 +152,7 @@ func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) 
 		var text string
 		err := rows.Scan(&e.id, &e.status, &e.at, &text)
 		if err == nil {
-			e.orders, err = parted(text)
+			err = e.part(text)
 		}
 		again := slices.ContainsFunc(e.orders, func(id sale.OrderID) bool { return named[id] })
 		full = full || again || (len(events) > 0 && len(named)+len(e.orders) > maxOrders)
@@ -131,30 +168,55 @@ func (s *Store) readEvents(ctx context.Context, maxOrders int) ([]event, error) 
 	return events, err
 }
 
-// takeBack gives an order its state at an event. Only confirmed has later statuses; every other status is final.
-func takeBack(o *sale.Order, e *event) {
-	if e.status == sale.StatusConfirmed {
-		o.Status, o.Reason, o.PaymentID = e.status, sale.ReasonNone, ""
-		o.UpdatedAt = changedAt(o.CreatedAt, e.at.UnixMilli())
-	}
+// presentOrder is an order as it is now.
+type presentOrder struct {
+	orderRow
+	firstPayBy *sale.Time // the payment time at its confirmation, nil if it has not moved since
 }
 
-// readInto reads orders into the given variables. It does not change that of an order without a row.
-func (s *Store) readInto(ctx context.Context, ids []sale.OrderID, places map[sale.OrderID]*sale.Order) error {
+// asAt returns the order as it was at an event, in which it has a place. A confirmed order may have been extended and may have
+// got a final status since; an order with a final status does not change.
+func (o *presentOrder) asAt(e *event, place int) sale.Order {
+	was := o.Order
+	if e.status != sale.StatusConfirmed && e.status != statusExtended {
+		return was
+	}
+	was.Status, was.Reason, was.PaymentID = sale.StatusConfirmed, sale.ReasonNone, ""
+	was.UpdatedAt = changedAt(was.CreatedAt, e.at.UnixMilli())
+	switch {
+	case e.status == statusExtended:
+		was.PayBy = &e.payBy[place]
+	case o.firstPayBy != nil:
+		was.PayBy = o.firstPayBy
+	}
+	return was
+}
+
+const sqlPresent = "SELECT " + orderColumns + ", " + ownLine + ", o.first_pay_by FROM orders o WHERE o.order_id IN ("
+
+// readPresent reads orders and leaves out those without a row.
+func (s *Store) readPresent(ctx context.Context, ids []sale.OrderID) (map[sale.OrderID]*presentOrder, error) {
+	present := make(map[sale.OrderID]*presentOrder, len(ids))
 	for chunk := range slices.Chunk(ids, maxIDs) {
-		args := make([]any, len(chunk))
-		for i, id := range chunk {
-			args[i] = int64(id)
-		}
-		rows, err := readOrderRows(ctx, s.db, sqlOrders+" WHERE o.order_id IN ("+placeholders(len(chunk))+")", args)
-		if err != nil {
+		var rows []orderRow
+		var first []nullMoment
+		err := each(ctx, s.db, sqlPresent+placeholders(len(chunk))+")", idArgs(chunk), func(r scanner) error {
+			var payBy nullMoment
+			order, line, err := scanOrder(r, &payBy)
+			rows, first = append(rows, rowOf(order, &line)), append(first, payBy)
 			return err
+		})
+		if err == nil {
+			err = addLines(ctx, s.db, rows)
 		}
-		for k := range rows {
-			*places[rows[k].OrderID] = rows[k].Order
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			present[rows[i].OrderID] = &presentOrder{rows[i], first[i].time}
 		}
 	}
-	return nil
+	return present, nil
 }
 
 // EventsPublished deletes events that the events topic has acknowledged.

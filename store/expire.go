@@ -5,53 +5,58 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"time"
 
 	"flashsale/faults"
 	"flashsale/ledger"
 	"flashsale/sale"
 )
 
-const sqlDue = "SELECT order_id, sale_id, bucket FROM orders WHERE due_at <= %s ORDER BY due_at LIMIT ?"
-
-// ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, oldest first. It gives
-// their units back and returns how many it expired; if it returns limit, there may be more. It skips an order
-// that is paid or cancelled between the search and the lock.
-func (s *Store) ExpireOrders(ctx context.Context, limit int) (int, error) {
-	ids, buckets, err := s.dueOrders(ctx, limit)
+// ExpireOrders expires up to limit confirmed orders whose payment time is over by the database's clock, oldest first, but none
+// of a sale whose holds are frozen. It gives their units back and returns how many it expired; if it returns limit, there may be
+// more. It skips an order that is paid, cancelled or extended between the search and the lock.
+//
+// If freezeAfter is positive, it freezes a sale before it expires an order of it, where payments came before and none came for
+// so long.
+func (s *Store) ExpireOrders(ctx context.Context, limit int, freezeAfter time.Duration) (sale.Expiry, error) {
+	var done sale.Expiry
+	l, err := s.lookForDue(ctx, limit)
+	if err == nil && freezeAfter > 0 {
+		done.Frozen, err = s.freezeSilent(ctx, l, freezeAfter)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("look for unpaid orders: %w", err)
+		return done, fmt.Errorf("look for unpaid orders: %w", err)
 	}
-	if len(ids) == 0 {
-		return 0, nil
+	if len(l.found) == 0 {
+		s.passed.pass(l)
+		return done, nil
 	}
-	expired := 0
 	err = s.transact(ctx, func(tx *sql.Tx) (err error) {
-		expired, err = s.expireOrders(ctx, tx, ids, buckets)
+		done.Orders, err = s.expireOrders(ctx, tx, l.found)
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("expire %d orders: %w", len(ids), err)
+		return sale.Expiry{Frozen: done.Frozen}, fmt.Errorf("expire %d orders: %w", len(l.found), err)
 	}
 	faults.Point("store.expired")
-	return expired, nil
+	s.passed.pass(l)
+	return done, nil
 }
 
-// dueOrders searches without a lock and outside a transaction, so that a search without a result costs one statement.
-func (s *Store) dueOrders(ctx context.Context, limit int) (ids []sale.OrderID, buckets []sale.Bucket, err error) {
-	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.now), []any{limit}, func(rows scanner) error {
-		var id sale.OrderID
-		var bucket sale.Bucket
-		err := rows.Scan(&id, &bucket.Sale, &bucket.Number)
-		ids, buckets = append(ids, id), append(buckets, bucket)
-		return err
-	})
-	return ids, buckets, err
-}
-
-func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, ids []sale.OrderID, buckets []sale.Bucket) (int, error) {
+func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, due []dueOrder) (int, error) {
+	buckets := make([]sale.Bucket, len(due))
+	for i := range due {
+		buckets[i] = due[i].Bucket
+	}
 	rows, _, err := s.lockBuckets(ctx, tx, buckets)
 	if err != nil {
 		return 0, err
+	}
+	ids := make([]sale.OrderID, 0, len(due))
+	for i := range due {
+		if row := rows[due[i].Bucket]; row == nil || !row.Frozen { // a freeze since the search precedes the expiry
+			ids = append(ids, due[i].id)
+		}
 	}
 	locked, nowMS, err := s.lockOrders(ctx, tx, ids)
 	if err != nil {

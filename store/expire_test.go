@@ -58,9 +58,9 @@ func TestTimeToPayAfterConfirmation(t *testing.T) {
 
 func expireDue(t testing.TB, s *Store, limit int) int {
 	t.Helper()
-	expired, err := s.ExpireOrders(t.Context(), limit)
+	expired, err := s.ExpireOrders(t.Context(), limit, 0)
 	require.NoError(t, err)
-	return expired
+	return expired.Orders
 }
 
 func TestExpireWhatIsDue(t *testing.T) {

@@ -112,7 +112,21 @@ func moveOperations() []operation {
 			return of(s.CancelOrder(ctx, 1, sale.ReasonShop, ""))
 		}},
 		{"pay order 1", func(ctx context.Context, s *Store) error { return of(s.PayOrder(ctx, 1, "p")) }},
-		{"look for unpaid orders", func(ctx context.Context, s *Store) error { return of(s.ExpireOrders(ctx, 10)) }},
+		{"look for unpaid orders", func(ctx context.Context, s *Store) error { return of(s.ExpireOrders(ctx, 10, 0)) }},
+		{"freeze the holds of sale eleven", func(ctx context.Context, s *Store) error {
+			return of(s.FreezeHolds(ctx, "eleven", ""))
+		}},
+		{"thaw the holds of sale eleven", func(ctx context.Context, s *Store) error { return of(s.BeginThaw(ctx, "eleven")) }},
+		{"look for orders of sale eleven to thaw", func(ctx context.Context, s *Store) error {
+			return of(s.ThawOrders(ctx, sale.Thaw{Sale: "eleven", Number: 1, Shift: time.Second}))
+		}},
+		{"thaw 0 orders of sale eleven", func(ctx context.Context, s *Store) error {
+			return of(s.ThawOrders(ctx, sale.Thaw{Sale: "eleven", Number: 1}))
+		}},
+		{"look for thaws", func(ctx context.Context, s *Store) error { return of(s.Thaws(ctx, 0)) }},
+		{"extend order 1", func(ctx context.Context, s *Store) error {
+			return of(s.ExtendOrder(ctx, 1, sale.Time{Time: time.Now()}))
+		}},
 		{"read the outbox", func(ctx context.Context, s *Store) error { return of(s.Outbox(ctx, 10)) }},
 		{"delete 1 applied outbox rows", func(ctx context.Context, s *Store) error {
 			return s.OutboxDone(ctx, []sale.Applied{{Bucket: bucket, Epoch: 1, Number: 1, Sequence: 1}})

@@ -94,15 +94,15 @@ func askBoth[T any](w *modelRun, ask func(database) (T, error)) (T, error) {
 // deadlines back.
 func (w *modelRun) expire() {
 	overdue(w.t, w.s)
-	expired, err := w.s.ExpireOrders(w.t.Context(), 1000)
+	expired, err := w.s.ExpireOrders(w.t.Context(), 1000, 0)
 	require.NoError(w.r, err)
 	w.ahead = time.Hour
-	expiredToo, err := w.twin.ExpireOrders(w.t.Context(), 1000)
+	expiredToo, err := w.twin.ExpireOrders(w.t.Context(), 1000, 0)
 	w.ahead = 0
 	require.NoError(w.r, err)
 	require.Equal(w.r, expired, expiredToo)
 	due := func(o *modelOrder) bool { return o.due }
-	require.Equal(w.r, w.m.leave(sale.StatusExpired, sale.ReasonNone, due), expired)
+	require.Equal(w.r, w.m.leave(sale.StatusExpired, sale.ReasonNone, due), expired.Orders)
 }
 
 func (w *modelRun) settle() {

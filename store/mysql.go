@@ -26,10 +26,13 @@ func mysqlDialect() *dialect {
 		nowMS:   "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
 		forced:  " FORCE INDEX (PRIMARY)",
 		byBuyer: " FORCE INDEX (orders_buyer)",
+		byDue:   " FORCE INDEX (orders_due)",
 		lock:    " FOR UPDATE",
 		remove: func(table string) string {
 			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
 		},
+		later:          func(column string) string { return "DATE_ADD(" + column + ", INTERVAL ? MICROSECOND)" },
+		shift:          func(by time.Duration) any { return by.Microseconds() },
 		absent:         func(column string) string { return " ON DUPLICATE KEY UPDATE " + column + " = " + column },
 		maxConnections: 16,
 		fault:          mysqlFault,

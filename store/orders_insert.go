@@ -12,7 +12,7 @@ import (
 
 const (
 	sqlInsertOrders = "INSERT INTO orders (order_id, buyer_id, idempotency_key, reason, sku, quantity, unit_price_cents, " +
-		"total_cents, line_count, status, sale_id, bucket, currency, created_at, updated_at, pay_by, due_at) VALUES "
+		"total_cents, line_count, status, sale_id, bucket, currency, created_at, updated_at, thaw_no, pay_by, due_at) VALUES "
 	sqlInsertLines = "INSERT INTO order_lines (order_id, line, sku, quantity, unit_price_cents) VALUES "
 )
 
@@ -90,6 +90,7 @@ func termsText(status sale.OrderStatus, t *ledger.Terms) []byte {
 	b = appendText(append(b, ','), t.Currency)
 	b = appendText(append(b, ','), datetime(t.CreatedMS))
 	b = appendText(append(b, ','), datetime(t.UpdatedMS))
+	b = strconv.AppendInt(append(b, ','), t.ThawNo, 10)
 	payBy := []byte(",NULL")
 	if t.PayByMS >= 0 {
 		payBy = appendText([]byte{','}, datetime(t.PayByMS))

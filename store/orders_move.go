@@ -110,10 +110,14 @@ const sqlPay = "UPDATE orders%s SET status = 'paid', payment_id = ?, due_at = NU
 // payment, expiry and cancellation.
 func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error) {
 	var order sale.Order
+	notes := false
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
-		order, err = s.payOrder(ctx, tx, id, paymentID)
+		order, notes, err = s.payOrder(ctx, tx, id, paymentID)
 		return err
 	})
+	if err == nil && notes {
+		s.payments.noted(order.Sale)
+	}
 	if err == nil && order.PaymentID != paymentID { // a remembered payment has paid it in this transaction
 		err = &sale.PaidError{PaymentID: order.PaymentID}
 	}
@@ -124,37 +128,43 @@ func (s *Store) PayOrder(ctx context.Context, id sale.OrderID, paymentID string)
 	return order, nil
 }
 
-func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, paymentID string) (sale.Order, error) {
+// payOrder also reports whether it has noted that payments of the sale come.
+func (s *Store) payOrder(ctx context.Context, tx *sql.Tx, id sale.OrderID, paymentID string) (
+	order sale.Order, notes bool, err error,
+) {
 	locked, nowMS, err := s.lockOrders(ctx, tx, []sale.OrderID{id})
 	if err != nil {
-		return sale.Order{}, err
+		return order, false, err
 	}
 	if len(locked) == 0 {
-		return sale.Order{}, s.missing(ctx, tx, id, "")
+		return order, false, s.missing(ctx, tx, id, "")
 	}
-	order := locked[0].Order
+	order = locked[0].Order
 	if moves, err := ledger.Pays(&order, paymentID); err != nil || !moves {
-		return order, err
+		return order, false, err
 	}
 	first, err := s.rememberedPayment(ctx, tx, id)
 	if err != nil {
-		return order, err
+		return order, false, err
 	}
 	if first != "" { // a remembered payment precedes
 		paymentID = first
 		if _, err := tx.ExecContext(ctx, sqlForgetOf+"?)", int64(id)); err != nil {
-			return order, err
+			return order, false, err
 		}
 	}
 	order.Status, order.PaymentID, order.UpdatedAt = sale.StatusPaid, paymentID, changedAt(order.CreatedAt, nowMS)
 	pay := fmt.Sprintf(sqlPay, s.dialect.forced)
 	if err := changeExactly(ctx, tx, 1, "order rows", pay, []any{paymentID, moment{order.UpdatedAt}, int64(id)}); err != nil {
-		return sale.Order{}, err
+		return order, false, err
 	}
 	err = writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: {id}})
 	if err == nil {
 		err = s.note(ctx, tx, sale.OrderChange(&locked[0].Order, &order, sale.VerbPay))
 	}
+	if notes = err == nil && s.payments.due(order.Sale); notes {
+		err = s.seePayment(ctx, tx, order.Sale, nowMS)
+	}
 	faults.Point("store.payment-written")
-	return order, err
+	return order, notes, err
 }

@@ -101,7 +101,7 @@ func TestEndedOrdersStay(t *testing.T) {
 		overdue(t, s)
 		pay(t, s, orders[0].OrderID, "p-1")
 		cancel(t, s, orders[1].OrderID)
-		_, err := s.ExpireOrders(ctx, 10)
+		_, err := s.ExpireOrders(ctx, 10, 0)
 		require.NoError(t, err)
 		ended := map[sale.OrderStatus]sale.OrderID{
 			sale.StatusPaid: orders[0].OrderID, sale.StatusCancelled: orders[1].OrderID, sale.StatusExpired: orders[2].OrderID,
@@ -119,9 +119,9 @@ func TestEndedOrdersStay(t *testing.T) {
 			if status != sale.StatusPaid {
 				require.Equal(t, status, statusIn(err))
 			}
-			expired, err := s.ExpireOrders(ctx, 10)
+			expired, err := s.ExpireOrders(ctx, 10, 0)
 			require.NoError(t, err)
-			require.Zero(t, expired)
+			require.Zero(t, expired.Orders)
 			require.Equal(t, was, order(t, s, id))
 		}
 		require.Equal(t, before, countersOf(t, s, bucket))

@@ -49,7 +49,7 @@ func TestPayCancelAndExpireAtOnce(t *testing.T) {
 					}
 				case 3:
 					for range 5 {
-						if _, err := s.ExpireOrders(t.Context(), 7); err != nil {
+						if _, err := s.ExpireOrders(t.Context(), 7, 0); err != nil {
 							return err
 						}
 					}

@@ -101,7 +101,10 @@ func (s *Store) payRemembered(ctx context.Context, tx *sql.Tx, nowMS int64, ids 
 		}
 		paid = append(paid, some...)
 	}
-	return paid, writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: paid})
+	if err := writeEvents(ctx, tx, nowMS, map[sale.OrderStatus][]sale.OrderID{sale.StatusPaid: paid}); err != nil {
+		return nil, err
+	}
+	return paid, s.seePaymentsOf(ctx, tx, paid, nowMS)
 }
 
 func (s *Store) payRememberedOf(

@@ -9,7 +9,7 @@ import (
 )
 
 const sqlSales = "SELECT sale_id, state, name, starts_at, ends_at, currency, per_buyer_limit, per_buyer_sale_limit, " +
-	"payment_ttl_s, buckets, eligibility, reason, list_version, list_size, version FROM sales WHERE "
+	"payment_ttl_s, buckets, eligibility, reason, list_version, list_size, version, holds_frozen_since FROM sales WHERE "
 
 const sqlItems = "SELECT sale_id, sku, number, stock, price_cents, name, per_buyer_limit FROM items " +
 	"WHERE sale_id IN (SELECT sale_id FROM sales WHERE "
@@ -73,9 +73,10 @@ func readSales(ctx context.Context, q querier, condition string, args ...any) ([
 func scanSale(rows scanner) (sale.Sale, error) {
 	var one sale.Sale
 	var starts, ends moment
+	var frozen nullMoment
 	err := rows.Scan(&one.ID, &one.State, &one.Name, &starts, &ends, &one.Currency, &one.PerBuyerLimit, &one.SaleLimit,
-		&one.PaymentTTL, &one.Buckets, &one.Eligibility, &one.Reason, &one.ListVersion, &one.ListSize, &one.Version)
-	one.StartsAt, one.EndsAt = starts.Time, ends.Time
+		&one.PaymentTTL, &one.Buckets, &one.Eligibility, &one.Reason, &one.ListVersion, &one.ListSize, &one.Version, &frozen)
+	one.StartsAt, one.EndsAt, one.HoldsFrozenSince = starts.Time, ends.Time, frozen.time
 	return one, err
 }
 

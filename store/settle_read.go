@@ -28,6 +28,9 @@ func (s *Store) readState(ctx context.Context, tx *sql.Tx, work *settling, close
 		}
 	}
 	batches := work.batches()
+	if err := read.readThaws(ctx, tx, batches); err != nil {
+		return nil, err
+	}
 	if closely {
 		if err := read.readClosely(ctx, tx, work.records, batches); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	sqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,6 +22,8 @@ func sqliteDialect() *dialect {
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
+		later:          func(column string) string { return "strftime('%Y-%m-%d %H:%M:%f', " + column + ", ?)" },
+		shift:          func(by time.Duration) any { return fmt.Sprintf("%.3f seconds", by.Seconds()) },
 		absent:         func(string) string { return " ON CONFLICT DO NOTHING" },
 		oneWriter:      true,
 		maxConnections: 4,

@@ -38,6 +38,8 @@ type Store struct {
 	writer    chan struct{} // contains a token while a transaction runs; nil if writers need not queue
 
 	settled    settledBuyers
+	passed     passedOrders
+	payments   seenPayments
 	filterPage int // rows that a settlement reads into a filter; tests take fewer
 	migrating  sync.Mutex
 }

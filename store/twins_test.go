@@ -38,6 +38,11 @@ type database interface {
 	EachOrder(ctx context.Context, saleID string, fn func(sale.Order) error) error
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
 	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
+	ExtendOrder(ctx context.Context, id sale.OrderID, payBy sale.Time) (sale.Order, error)
+	FreezeHolds(ctx context.Context, id, reason string) (sale.Sale, error)
+	BeginThaw(ctx context.Context, id string) (sale.Thaw, error)
+	ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error)
+	Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error)
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error
 	DeadLetter(ctx context.Context, id string) (sale.DeadLetter, error)
@@ -126,7 +131,7 @@ func kindOf(err error) string {
 	case errors.As(err, &unrest):
 		return "unrest " + unrest.Error()
 	}
-	for _, known := range []error{sale.ErrNotFound, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused} {
+	for _, known := range []error{sale.ErrNotFound, sale.ErrNotFrozen, sale.ErrThawing, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}
@@ -143,7 +148,9 @@ func comparableAnswer(answer any) any {
 	case []sale.Order:
 		return mapped(a, withoutClock)
 	case []sale.OrderEvent:
-		return mapped(a, func(e sale.OrderEvent) []sale.Order { return mapped(e.Orders, withoutClock) })
+		return mapped(a, func(e sale.OrderEvent) sale.OrderEvent {
+			return sale.OrderEvent{Orders: mapped(e.Orders, withoutClock), Extended: e.Extended}
+		})
 	case []sale.Load:
 		return mapped(a, func(l sale.Load) sale.Load {
 			l.Window.Version = 0
@@ -152,6 +159,9 @@ func comparableAnswer(answer any) any {
 		})
 	case sale.Sale:
 		a.Version = 0
+		if a.HoldsFrozenSince != nil {
+			a.HoldsFrozenSince = &sale.Time{}
+		}
 		return a
 	case []sale.Sale:
 		return mapped(a, func(s sale.Sale) any { return comparableAnswer(s) })

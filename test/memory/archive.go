@@ -33,7 +33,7 @@ func (d *Database) ArchiveSale(ctx context.Context, id string, judged []sale.Sto
 		d.t.Archives[id] = sale.Archive{
 			Sale: id, ArchivedAt: sale.TimeMillis(d.nowMS()), Books: sale.FinalBooks(&s.Sale, counters),
 		}
-		s.State, s.Reason = sale.StateArchived, ""
+		s.State, s.Reason, s.HoldsFrozenSince, s.thawing = sale.StateArchived, "", nil, false
 		var rows []*Row
 		for _, row := range d.t.SortedBuckets() {
 			if row.Sale == id {
@@ -42,7 +42,7 @@ func (d *Database) ArchiveSale(ctx context.Context, id string, judged []sale.Sto
 		}
 		d.t.stamp(rows, func(row *Row) {
 			row.Archive(d.t.Shelves(row.Bucket))
-			row.ClosedReason = ""
+			row.ClosedReason, row.Frozen = "", false
 		})
 		d.t.stampSale(s)
 		return d.t.archive(id)

@@ -21,10 +21,10 @@ func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.Order
 			if again || (len(events) > 0 && len(named)+len(e.Orders) > maxOrders) {
 				break
 			}
-			event := sale.OrderEvent{ID: e.ID, Orders: make([]sale.Order, len(e.Orders))}
+			event := sale.OrderEvent{ID: e.ID, Orders: make([]sale.Order, len(e.Orders)), Extended: e.Status == extended}
 			for i, id := range e.Orders {
 				named[id] = true
-				event.Orders[i] = asItWas(d.t.Orders[id].Order, &e)
+				event.Orders[i] = asItWas(d.t.Orders[id], &e, i)
 			}
 			events = append(events, event)
 		}
@@ -32,11 +32,20 @@ func (d *Database) OrderEvents(ctx context.Context, maxOrders int) ([]sale.Order
 	})
 }
 
-// asItWas makes an order what it was at the moment of an event. Only confirmed has anything after it.
-func asItWas(o sale.Order, e *Event) sale.Order {
-	if e.Status == sale.StatusConfirmed {
-		o.Status, o.Reason, o.PaymentID = e.Status, sale.ReasonNone, ""
-		o.UpdatedAt = sale.TimeMillis(max(o.CreatedAt.UnixMilli(), e.AtMS))
+// asItWas returns an order as it was at the moment of an event, in which it has a place. After confirmed there may be
+// extensions and a final status.
+func asItWas(now *Order, e *Event, place int) sale.Order {
+	o := now.Order
+	if e.Status != sale.StatusConfirmed && e.Status != extended {
+		return o
+	}
+	o.Status, o.Reason, o.PaymentID = sale.StatusConfirmed, sale.ReasonNone, ""
+	o.UpdatedAt = sale.TimeMillis(max(o.CreatedAt.UnixMilli(), e.AtMS))
+	switch {
+	case e.Status == extended:
+		o.PayBy = &e.PayBy[place]
+	case now.FirstPayBy != nil:
+		o.PayBy = now.FirstPayBy
 	}
 	return o
 }

@@ -26,6 +26,9 @@ type Hooks struct {
 	Settled func(plan *ledger.Plan, closely bool)
 	// Applied is called for every outbox row that is deleted because Redis has applied it.
 	Applied func(row *sale.OutboxRow)
+	// Froze is called for every sale whose holds are frozen now, Thaws for every thaw that begins, Thawed for every one that has
+	// moved all orders.
+	Froze, Thaws, Thawed func(t *Tables, id string)
 	// Written runs after every plan that was written.
 	Written func(t *Tables)
 	// Violated is called for a write that the real database would refuse. When it is nil, such a write panics.

@@ -87,30 +87,6 @@ func (d *Database) payRemembered(orders []*Order) (paid []sale.OrderID) {
 	return paid
 }
 
-// ExpireOrders ends up to limit confirmed orders whose payment time is over, the oldest first. It returns how many it has
-// ended.
-func (d *Database) ExpireOrders(ctx context.Context, limit int) (int, error) {
-	return call(ctx, d, "ExpireOrders", func() (int, error) {
-		var due []*Order
-		for _, o := range d.t.Orders {
-			if ledger.Expires(&o.Order, d.nowMS()) {
-				due = append(due, o)
-			}
-		}
-		slices.SortFunc(due, func(a, b *Order) int {
-			return cmp.Or(a.PayBy.Compare(b.PayBy.Time), cmp.Compare(a.OrderID, b.OrderID))
-		})
-		due = due[:min(limit, len(due))]
-		d.payRemembered(due) // a remembered payment is older
-		due = slices.DeleteFunc(due, func(o *Order) bool { return !ledger.Expires(&o.Order, d.nowMS()) })
-		slices.SortFunc(due, func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
-		if len(due) > 0 {
-			d.release(due, sale.StatusExpired, sale.ReasonNone)
-		}
-		return len(due), nil
-	})
-}
-
 // release ends orders whose units go back.
 func (d *Database) release(orders []*Order, status sale.OrderStatus, reason sale.OrderReason) {
 	buckets := make([]sale.Bucket, len(orders))

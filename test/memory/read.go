@@ -52,6 +52,7 @@ func (t *Tables) readRecords(state *ledger.State, records []sale.Record) {
 	for _, who := range ledger.OwnersOf(batches) {
 		t.readBought(state, who)
 	}
+	t.readThaws(state, batches)
 	if !state.Closely {
 		return
 	}
@@ -64,6 +65,18 @@ func (t *Tables) readRecords(state *ledger.State, records []sale.Record) {
 		for i := range r.Batch.Orders {
 			if id := r.Batch.Orders[i].OrderID; t.Orders[id] != nil {
 				state.Orders[id] = true
+			}
+		}
+	}
+}
+
+// readThaws reads the thaws of the sales of batches.
+func (t *Tables) readThaws(state *ledger.State, batches []*sale.Batch) {
+	state.Thaws = map[string][]ledger.Thaw{}
+	for _, b := range batches {
+		if of := t.Sales[b.Sale]; of != nil && len(state.Thaws[b.Sale]) < len(of.Thaws) {
+			for _, thaw := range of.Thaws {
+				state.Thaws[b.Sale] = append(state.Thaws[b.Sale], thaw.Thaw)
 			}
 		}
 	}

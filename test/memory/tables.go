@@ -47,6 +47,8 @@ type Sale struct {
 	sale.Sale
 	Listed  []string // sorted
 	started int64    // number of the newest list whose upload has begun
+	Thaws   []Thaw   // that have begun
+	thawing bool     // the last of them has not ended
 }
 
 // Row is a row of the buckets table.
@@ -59,8 +61,10 @@ type Row struct {
 // Order is a row of the orders table.
 type Order struct {
 	sale.Order
-	Number int // of its bucket
-	Key    string
+	Number     int // of its bucket
+	Key        string
+	FirstPayBy *sale.Time // the end of the payment time at the confirmation, nil when it has not moved since
+	ThawNo     int64      // the last thaw that the payment time takes into account
 }
 
 // Bucket returns the bucket that the order was sold from.
@@ -77,7 +81,11 @@ type Event struct {
 	Status sale.OrderStatus
 	AtMS   int64 // Unix milliseconds
 	Orders []sale.OrderID
+	PayBy  []sale.Time // of each order, when the event is that they were extended
 }
+
+// extended is the status of an event that the payment time of orders has moved.
+const extended sale.OrderStatus = "extended"
 
 // Lease is a named lease.
 type Lease struct {

@@ -97,7 +97,7 @@ func (d *Database) insert(orders []ledger.Order, status sale.OrderStatus) (writt
 }
 
 func rowOf(o *ledger.Order, status sale.OrderStatus) *Order {
-	row := &Order{Number: o.Number, Key: o.Key, Order: sale.Order{
+	row := &Order{Number: o.Number, Key: o.Key, ThawNo: o.ThawNo, Order: sale.Order{
 		OrderID: o.OrderID, Status: status, Reason: o.Reason, Sale: o.Sale, Lines: slices.Clone(o.Lines),
 		Currency: o.Currency, BuyerID: o.Buyer,
 		CreatedAt: sale.TimeMillis(o.CreatedMS), UpdatedAt: sale.TimeMillis(o.UpdatedMS),
@@ -134,4 +134,14 @@ func (t *Tables) note(orders map[sale.OrderStatus][]sale.OrderID, nowMS int64) {
 			t.Events = append(t.Events, Event{ID: t.lastEvent, Status: status, AtMS: nowMS, Orders: slices.Clone(page)})
 		}
 	}
+}
+
+// noteExtended adds an event that the payment time of orders has moved.
+func (t *Tables) noteExtended(orders []*Order, nowMS int64) {
+	t.lastEvent++
+	event := Event{ID: t.lastEvent, Status: extended, AtMS: nowMS}
+	for _, o := range orders {
+		event.Orders, event.PayBy = append(event.Orders, o.OrderID), append(event.PayBy, *o.PayBy)
+	}
+	t.Events = append(t.Events, event)
 }

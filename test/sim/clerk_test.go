@@ -147,8 +147,32 @@ func (c clerk) OutboxDone(ctx context.Context, applied []sale.Applied) error {
 	return c.run(ctx, "outbox-done", func(ctx context.Context, d *database) error { return d.OutboxDone(ctx, applied) })
 }
 
-func (c clerk) ExpireOrders(ctx context.Context, limit int) (int, error) {
-	return ask(ctx, c, "expire", func(ctx context.Context, d *database) (int, error) { return d.ExpireOrders(ctx, limit) })
+func (c clerk) ExpireOrders(ctx context.Context, limit int, freezeAfter time.Duration) (sale.Expiry, error) {
+	return ask(ctx, c, "expire", func(ctx context.Context, d *database) (sale.Expiry, error) {
+		return d.ExpireOrders(ctx, limit, freezeAfter)
+	})
+}
+
+func (c clerk) FreezeHolds(ctx context.Context, id string) (sale.Sale, error) {
+	return ask(ctx, c, "freeze", func(ctx context.Context, d *database) (sale.Sale, error) { return d.FreezeHolds(ctx, id, "") })
+}
+
+func (c clerk) BeginThaw(ctx context.Context, id string) (sale.Thaw, error) {
+	return ask(ctx, c, "begin-thaw", func(ctx context.Context, d *database) (sale.Thaw, error) { return d.BeginThaw(ctx, id) })
+}
+
+func (c clerk) ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error) {
+	return ask(ctx, c, "thaw", func(ctx context.Context, d *database) (sale.Thaw, error) { return d.ThawOrders(ctx, thaw) })
+}
+
+func (c clerk) Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error) {
+	return ask(ctx, c, "thaws", func(ctx context.Context, d *database) ([]sale.Thaw, error) { return d.Thaws(ctx, began) })
+}
+
+func (c clerk) ExtendOrder(ctx context.Context, id sale.OrderID, payBy sale.Time) (sale.Order, error) {
+	return ask(ctx, c, "extend", func(ctx context.Context, d *database) (sale.Order, error) {
+		return d.ExtendOrder(ctx, id, payBy)
+	})
 }
 
 func (c clerk) CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error) {
