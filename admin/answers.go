@@ -19,6 +19,7 @@ const (
 	codeNotConfirmed    = "not_confirmed"
 	codeWrongStatus     = "wrong_status"
 	codeAlreadyPaid     = "already_paid"
+	codeNotFrozen       = "not_frozen"
 	codeInternal        = "internal"
 	codeForbidden       = "forbidden"
 	codeCSRF            = "csrf_required"
@@ -117,6 +118,13 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 				version.Present),
 			Members: []sale.Member{{Name: "version", Value: version.Present}},
 		}, false
+	case errors.Is(err, sale.ErrNotFrozen):
+		return sale.Problem{
+			Status: http.StatusConflict, Code: codeNotFrozen, Title: "The holds of the sale are not frozen",
+			Detail: "there is nothing to thaw: unpaid orders expire when their time to pay is over",
+		}, false
+	case errors.Is(err, sale.ErrThawing):
+		return sale.ProblemOf(sale.OutcomeUnavailable, "a thaw of this sale is under way; freeze it again when that has ended"), false
 	case errors.Is(err, sale.ErrLeaseHeld):
 		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still running"), false
 	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind), errors.Is(err, sale.ErrRights):
@@ -141,6 +149,11 @@ func wrongStatus(is sale.OrderStatus) sale.Problem {
 			Detail: "it can be paid or cancelled once it is confirmed",
 		}
 	}
+	return refusedStatus(is)
+}
+
+// refusedStatus refuses a change of an order that its status forbids.
+func refusedStatus(is sale.OrderStatus) sale.Problem {
 	return sale.Problem{
 		Status: http.StatusConflict, Code: codeWrongStatus, Title: "The order's status does not allow this",
 		Members: []sale.Member{{Name: "order_status", Value: is}},

@@ -109,6 +109,7 @@ type Deps struct {
 	Rules     RuleBook
 	Orders    Orders
 	Decisions Decisions
+	Holds     Holds
 	Stock     Stock
 	Gateways  Gateways
 	Archives  Archives

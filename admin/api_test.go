@@ -62,7 +62,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	b.registry = prometheus.NewRegistry()
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
-		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Stock: b.stock,
+		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Decisions: b.store, Holds: b.store, Stock: b.stock,
 		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store,
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
@@ -236,6 +236,7 @@ func TestRefusesTwoTokens(t *testing.T) {
 var bodies = map[string]string{
 	"/admin/v1/sales/{sale}": phoneSale, "/admin/v1/sales/{sale}/items/{sku}/stock": `{"add":1}`,
 	"/admin/v1/rules": "{}", "/admin/v1/orders/{order_id}/payment": `{"payment_id":"p-1"}`,
+	"/admin/v1/orders/{order_id}/pay_by": `{"pay_by":"2026-11-12T10:00:00Z"}`,
 }
 
 // Every route for every role: a role that may not is refused with the role that is needed, before anything else; one that may

@@ -51,7 +51,8 @@ func TestStatsCountEveryUnit(t *testing.T) {
 func TestStatsOfADraftAreZero(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale)
-	require.JSONEq(t, `{"sale":"s","state":"draft","reason":"","at":"2026-11-11T10:00:00.123Z","total":{
+	require.JSONEq(t, `{"sale":"s","state":"draft","reason":"","at":"2026-11-11T10:00:00.123Z","holds_frozen_since":null,
+		"total":{
 		"loaded":0,"available":0,"in_flight":0,"settled":0,"released":0,"conserved":true},"items":[{"sku":"phone","loaded":0,
 		"available":0,"in_flight":0,"settled":0,"released":0,"conserved":true,"buckets":[]}]}`,
 		string(b.ask("GET", "/admin/v1/sales/s/stats", "").Body))

@@ -20,7 +20,7 @@ func TestPutSaleFillsTheDefaults(t *testing.T) {
 		"sale": "s", "state": "draft", "name": "Phones",
 		"starts_at": "2026-11-11T10:00:00.000Z", "ends_at": "2026-11-11T12:00:00.000Z",
 		"currency": "CNY", "per_buyer_limit": 1.0, "per_buyer_sale_limit": 0.0, "payment_ttl_s": 900.0, "eligibility": "open",
-		"buckets": 1.0,
+		"buckets": 1.0, "holds_frozen_since": nil,
 		"items": []any{map[string]any{"sku": "phone", "stock": 10.0, "price_cents": 129900.0, "name": "",
 			"per_buyer_limit": nil}},
 	}, r.is(http.StatusCreated))

@@ -54,6 +54,8 @@ var (
 		"Units by which the stock equation of a SKU is off; 0 when it holds.", []string{"sale", "sku"}, nil)
 	epochDesc = prometheus.NewDesc("flashsale_epoch",
 		"Epoch of a bucket in the database.", []string{"sale", "bucket"}, nil)
+	frozenDesc = prometheus.NewDesc("flashsale_holds_frozen",
+		"1 while unpaid orders of the sale do not expire because its holds are frozen, otherwise 0.", []string{"sale"}, nil)
 	oldestDesc = prometheus.NewDesc("flashsale_journal_oldest_age_seconds",
 		"Age of the oldest journal entry, 0 when all journals are empty.", nil, nil)
 )
@@ -98,7 +100,7 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 
 // Describe names the metrics.
 func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{stockUnitsDesc, errorUnitsDesc, epochDesc, oldestDesc} {
+	for _, desc := range []*prometheus.Desc{stockUnitsDesc, errorUnitsDesc, epochDesc, frozenDesc, oldestDesc} {
 		out <- desc
 	}
 }
@@ -185,6 +187,10 @@ func (g *Gauges) measure(ctx context.Context) ([]prometheus.Metric, error) {
 	var metrics []prometheus.Metric
 	oldest, fresh := int64(0), make(map[[2]string]exported, len(g.sums))
 	for i := range sales {
+		frozen := sales[i].HoldsFrozenSince != nil
+		if frozen || sales[i].State != sale.StateDraft && now.Sub(sales[i].EndsAt.Time) <= g.opts.Keep {
+			metrics = append(metrics, gauge(frozenDesc, oneIf(frozen), sales[i].ID))
+		}
 		if sales[i].State == sale.StateDraft || now.Sub(sales[i].EndsAt.Time) > g.opts.Keep {
 			continue
 		}
@@ -258,4 +264,11 @@ func age(now time.Time, createdMS int64) float64 {
 		return 0
 	}
 	return max(0, now.Sub(time.UnixMilli(createdMS)).Seconds())
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -15,6 +15,7 @@ import (
 
 	"flashsale/lease"
 	"flashsale/sale"
+	"flashsale/test/memory"
 )
 
 // gaugeBench runs single rounds on the store and stock of a bench.
@@ -55,6 +56,9 @@ flashsale_conservation_error_units{sale="s",sku="phone"} 0
 # HELP flashsale_epoch Epoch of a bucket in the database.
 # TYPE flashsale_epoch gauge
 flashsale_epoch{bucket="0",sale="s"} 1
+# HELP flashsale_holds_frozen 1 while unpaid orders of the sale do not expire because its holds are frozen, otherwise 0.
+# TYPE flashsale_holds_frozen gauge
+flashsale_holds_frozen{sale="s"} 0
 # HELP flashsale_journal_oldest_age_seconds Age of the oldest journal entry, 0 when all journals are empty.
 # TYPE flashsale_journal_oldest_age_seconds gauge
 flashsale_journal_oldest_age_seconds 1.5
@@ -66,6 +70,26 @@ flashsale_stock_units{sale="s",sku="phone",state="loaded"} 10
 flashsale_stock_units{sale="s",sku="phone",state="released"} 1
 flashsale_stock_units{sale="s",sku="phone",state="settled"} 3
 `)))
+}
+
+// A sale that is frozen is shown as long as it is, also days after its end; one that is not, as long as its stock is.
+func TestGaugesShowFrozenSales(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	g := gaugeBench(t, b)
+	shows := func(value string) {
+		t.Helper()
+		roundOf(t, g)
+		require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(value), "flashsale_holds_frozen"))
+	}
+	const head = `# HELP flashsale_holds_frozen 1 while unpaid orders of the sale do not expire because its holds are frozen, ` +
+		"otherwise 0.\n# TYPE flashsale_holds_frozen gauge\n"
+	b.ask("POST", "/admin/v1/sales/s/holds/freeze", "").is(200)
+	shows(head + "flashsale_holds_frozen{sale=\"s\"} 1\n")
+	b.store.changeSale("s", func(s *memory.Sale) { s.EndsAt = sale.Time{Time: s.EndsAt.AddDate(-1, 0, 0)} })
+	shows(head + "flashsale_holds_frozen{sale=\"s\"} 1\n")
+	b.ask("POST", "/admin/v1/sales/s/holds/thaw", "").is(200)
+	shows("")
 }
 
 // One process exports the gauges, also between two rounds; when it ends, another one does.
@@ -131,12 +155,12 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	g := gaugeBench(t, b)
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	roundOf(t, g)
-	require.Equal(t, 2, testutil.CollectAndCount(g), "epoch and journal only: there were no numbers yet")
+	require.Equal(t, 3, testutil.CollectAndCount(g), "epoch, freeze and journal only: there were no numbers yet")
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketOpen })
 	roundOf(t, g)
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	roundOf(t, g)
-	require.Equal(t, 8, testutil.CollectAndCount(g))
+	require.Equal(t, 9, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge
@@ -167,7 +191,7 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	go func() { defer close(done); g.Run(ctx) }()
 	require.Eventually(t, func() bool {
 		families, err := registry.Gather()
-		return err == nil && len(families) == 4
+		return err == nil && len(families) == 5
 	}, 5*time.Second, time.Millisecond)
 	cancel()
 	<-done

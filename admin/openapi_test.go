@@ -127,6 +127,8 @@ func TestAnswersFitTheDocument(t *testing.T) {
 	b.order(9, sale.StatusConfirmed)
 	b.order(10, sale.StatusQueued)
 	b.order(11, sale.StatusConfirmed)
+	b.order(12, sale.StatusConfirmed)
+	b.payBy(12, tenOClock)
 	doc.fits(t, "Payment", []byte(`{"payment_id":"p-1"}`))
 	b.bring("l", listedSale)
 	for _, answer := range []struct{ method, path, body, schema string }{
@@ -146,6 +148,13 @@ func TestAnswersFitTheDocument(t *testing.T) {
 		{"DELETE", "/admin/v1/orders/9", "", "Problem"},
 		{"DELETE", "/admin/v1/orders/10", "", "Problem"},
 		{"DELETE", "/admin/v1/orders/11", "", "Order"},
+		{"PUT", "/admin/v1/orders/12/pay_by", `{"pay_by":"2026-11-12T10:00:00Z"}`, "Order"},
+		{"PUT", "/admin/v1/orders/12/pay_by", `{"pay_by":"2026-11-11T10:00:00Z"}`, "Problem"},
+		{"PUT", "/admin/v1/orders/11/pay_by", `{"pay_by":"2026-11-12T10:00:00Z"}`, "Problem"},
+		{"POST", "/admin/v1/sales/s/holds/thaw", "", "Problem"},
+		{"POST", "/admin/v1/sales/s/holds/freeze", "", "Sale"},
+		{"GET", "/admin/v1/sales/s/stats", "", "Stats"},
+		{"POST", "/admin/v1/sales/s/holds/thaw", "", "Sale"},
 		{"PUT", "/admin/v1/rules", `{"flow":7}`, "Problem"},
 		{"PUT", "/admin/v1/sales/l/buyers", "a\n/\n", "Problem"},
 		{"POST", "/admin/v1/sales/l/open", "", "Problem"},

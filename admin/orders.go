@@ -16,6 +16,9 @@ type Decisions interface {
 	CancelOrder(ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string) (sale.Order, error)
 	// PayOrder returns the paid order, also when this payment paid it before; a different payment is a *sale.PaidError.
 	PayOrder(ctx context.Context, id sale.OrderID, paymentID string) (sale.Order, error)
+	// ExtendOrder moves the end of the payment time of a confirmed order to a later moment and returns the order, also when it
+	// ends then already; a moment out of range is a *sale.FieldError.
+	ExtendOrder(ctx context.Context, id sale.OrderID, payBy sale.Time) (sale.Order, error)
 	// RememberPayment stores the payment of an order that has no row yet, so that the row is paid when it is written.
 	// It reports whether this payment is the one stored.
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (remembered bool, err error)

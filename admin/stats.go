@@ -10,12 +10,15 @@ import (
 
 // statsAnswer counts every unit of a sale by place, at one moment.
 type statsAnswer struct {
-	Sale   string      `json:"sale"`
-	State  sale.State  `json:"state"`
-	Reason string      `json:"reason"` // why the engine paused the sale, empty otherwise
-	At     sale.Time   `json:"at"`
-	Total  statsTotal  `json:"total"` // of all SKUs
-	Items  []statsItem `json:"items"`
+	Sale   string     `json:"sale"`
+	State  sale.State `json:"state"`
+	Reason string     `json:"reason"` // why the engine paused the sale, empty otherwise
+	At     sale.Time  `json:"at"`
+
+	HoldsFrozenSince *sale.Time `json:"holds_frozen_since"` // unpaid orders do not expire; nil: they do
+
+	Total statsTotal  `json:"total"` // of all SKUs
+	Items []statsItem `json:"items"`
 }
 
 type statsTotal struct {
@@ -70,6 +73,7 @@ func (a *API) readStats(ctx context.Context, id string) (*statsAnswer, error) {
 	}
 	answer := &statsAnswer{
 		Sale: s.ID, State: s.State, Reason: s.Reason, At: sale.Time{Time: now}, Items: []statsItem{},
+		HoldsFrozenSince: s.HoldsFrozenSince,
 	}
 	groups := bySKU(&s, positions)
 	answer.Total.Stock, answer.Total.Conserved = totalOf(groups)

@@ -110,6 +110,11 @@ func (c *Client) Move(ctx context.Context, id, verb string) ([]byte, error) {
 	return c.do(ctx, http.MethodPost, salePath(id, verb), nil)
 }
 
+// Holds freezes or thaws the unpaid orders of a sale: verb is freeze or thaw. A thaw is answered when every order has its time.
+func (c *Client) Holds(ctx context.Context, id, verb string) ([]byte, error) {
+	return c.do(ctx, http.MethodPost, salePath(id, "holds", verb), nil)
+}
+
 // Archive archives a closed sale, or deletes a draft that was never preloaded.
 func (c *Client) Archive(ctx context.Context, id string) ([]byte, error) {
 	return c.do(ctx, http.MethodDelete, salePath(id), nil)

@@ -28,6 +28,7 @@ func DefinitionYAML(answer []byte) ([]byte, error) {
 	members := membersOf(reflect.TypeFor[sale.Sale]())
 	delete(members, "sale")
 	delete(members, "state")
+	delete(members, "holds_frozen_since")
 	keepMembers(root, members)
 	for i := 0; i < len(root.Content); i += 2 {
 		if root.Content[i].Value == "items" {

@@ -114,7 +114,7 @@ func (r *gatewayRole) build() (err error) {
 		Tokens: r.settings.Tokens(), Hosts: r.settings.Admin.Hosts,
 		Version: ThisBuild().Version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
 	}, admin.Deps{
-		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db,
+		Sales: r.db, Preloads: r.db, Rules: r.db, Orders: r.db, Decisions: r.db, Holds: r.db,
 		Gateways: r.db, Trail: r.db, Archives: r.db, Archiver: newArchiver(r.site),
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),

@@ -95,6 +95,7 @@ func (r *settleRole) build() (err error) {
 	}
 	r.reaper, err = expiry.NewReaper(expiry.ReaperOptions{
 		Orders: r.db, Leases: r.db, Owner: r.holder, Registerer: r.registry, Log: r.log,
+		FreezeAfter: r.settings.Expiry.FreezeAfter,
 	})
 	if err != nil {
 		return err

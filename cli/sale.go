@@ -22,6 +22,8 @@ type Sale struct {
 	Resume  saleMove    `cmd:"" help:"Resume a paused sale."`
 	Close   saleMove    `cmd:"" help:"Close the sale permanently."`
 	Stock   saleStock   `cmd:"" help:"Add units to a SKU of a preloaded sale, or take unsold ones back."`
+	Freeze  saleHolds   `cmd:"" help:"Freeze the holds of the sale: none of its unpaid orders expires."`
+	Thaw    saleHolds   `cmd:"" help:"Thaw them: each unpaid order gets the time that the freeze took."`
 	Archive saleArchive `cmd:"" help:"Archive a closed sale: only its rows stay. A draft is deleted."`
 	Show    saleShow    `cmd:"" help:"Print a sale."`
 	List    saleList    `cmd:"" help:"Print all sales that are not archived."`
@@ -123,6 +125,17 @@ func (c saleStock) Run(inv *invocation) error {
 		}
 		return client.ChangeStock(inv.ctx, c.Sale, c.SKU, c.Key, c.Add)
 	})
+}
+
+// saleHolds is freeze and thaw: the name of the command is what happens to the holds.
+type saleHolds struct {
+	Sale string `arg:"" help:"Sale id."`
+}
+
+// Run freezes or thaws the holds.
+func (c saleHolds) Run(inv *invocation, parsed *kong.Context) error {
+	verb := parsed.Selected().Name
+	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Holds(inv.ctx, c.Sale, verb) })
 }
 
 type saleArchive struct {

@@ -75,10 +75,12 @@ func TestSaleStockMakesAKey(t *testing.T) {
 	require.NotEqual(t, ExitDone, command(t, environ, "", "sale", "stock", "rush", "phone").code, "the number is required")
 }
 
-func TestSaleArchiveAndList(t *testing.T) {
+func TestSaleHoldsArchiveAndList(t *testing.T) {
 	environ, last := listening(t)
 	for line, want := range map[string]asked{
 		"archive rush":    {method: "DELETE", path: "/admin/v1/sales/rush"},
+		"freeze rush":     {method: "POST", path: "/admin/v1/sales/rush/holds/freeze"},
+		"thaw rush":       {method: "POST", path: "/admin/v1/sales/rush/holds/thaw"},
 		"list":            {method: "GET", path: "/admin/v1/sales"},
 		"list --archived": {method: "GET", path: "/admin/v1/sales?archived=true"},
 	} {

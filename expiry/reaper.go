@@ -43,14 +43,14 @@ const (
 
 // ReaperOptions are the parts of a Reaper.
 type ReaperOptions struct {
-	Orders     Unpaid
-	Leases     lease.Leases
-	Owner      string // names this process in the lease
+	Orders Unpaid
+	Leases lease.Leases
+	Owner  string // names this process in the lease
 	// FreezeAfter is how long no payment of a sale comes, though some came before, until the sale is frozen in place of the
 	// expiry of its orders; 0: never.
 	FreezeAfter time.Duration
-	Registerer prometheus.Registerer
-	Log        *slog.Logger
+	Registerer  prometheus.Registerer
+	Log         *slog.Logger
 }
 
 // Reaper expires unpaid orders, and ends thaws whose requests have ended. One process at a time does it; two would only wait

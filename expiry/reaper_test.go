@@ -58,7 +58,9 @@ func (u *fakeUnpaid) ExpireOrders(ctx context.Context, limit int, _ time.Duratio
 
 func (u *fakeUnpaid) Thaws(context.Context, time.Duration) ([]sale.Thaw, error) { return nil, nil }
 
-func (u *fakeUnpaid) ThawOrders(_ context.Context, thaw sale.Thaw) (sale.Thaw, error) { return thaw, errAway }
+func (u *fakeUnpaid) ThawOrders(_ context.Context, thaw sale.Thaw) (sale.Thaw, error) {
+	return thaw, errAway
+}
 
 func (u *fakeUnpaid) set(due int, away bool) (calls int) {
 	u.mu.Lock()

@@ -29,6 +29,7 @@ var (
 func All() []Setting {
 	var all []Setting
 	for _, section := range [][]Setting{general(), gatewaySection(), operatorSections(), authSection(), settleSection(),
+		expirySection(),
 		reserveSection(), brakeSection(), redisSection(), kafkaSection()} {
 		all = append(all, section...)
 	}
@@ -159,6 +160,15 @@ func settleSection() []Setting {
 		{Name: "settle.gc_percent", Default: "400", Unit: "percent", Used: []string{settle}, check: between(20, 10_000),
 			Doc:  "Heap growth that starts a garbage collection, in place of GOGC.",
 			bind: func(s *Settings) any { return &s.Settle.GCPercent }},
+	}
+}
+
+func expirySection() []Setting {
+	return []Setting{
+		{Name: "expiry.freeze_after", Default: "0s", Used: []string{settle, dev}, check: zeroOr("1s", "168h"),
+			Doc: "Time without a payment in a sale that had some: orders that fall due after it freeze the sale's holds and do " +
+				"not expire. 0s: never.",
+			bind: func(s *Settings) any { return &s.Expiry.FreezeAfter }},
 	}
 }
 

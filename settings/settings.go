@@ -13,6 +13,7 @@ type Settings struct {
 	Admin     Admin
 	Shop      Shop
 	Settle    Settle
+	Expiry    Expiry
 	Auth      Auth
 	Redis     Redis
 	Kafka     Kafka
@@ -58,6 +59,9 @@ type Settle struct {
 	FetchMaxWait  time.Duration
 	GCPercent     int
 }
+
+// Expiry is the end of unpaid orders.
+type Expiry struct{ FreezeAfter time.Duration }
 
 // Auth is how gateways verify buyers' tokens.
 type Auth struct {

@@ -13,8 +13,9 @@ import (
 	"flashsale/sale"
 )
 
-// seePaymentEvery is how often, at most, a process notes for a sale that payments come.
-const seePaymentEvery = time.Second
+// seePaymentEvery is how often, at most, a process notes for a sale that payments come: a fraction of the shortest time that an
+// operator can set as the end of payments.
+const seePaymentEvery = 250 * time.Millisecond
 
 // seenPayments remembers when this process has last noted a payment of each sale.
 type seenPayments struct {

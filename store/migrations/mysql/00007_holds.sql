@@ -41,8 +41,8 @@ CREATE TABLE IF NOT EXISTS thaws (
   PRIMARY KEY (sale_id, thaw_no)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most once a
--- second.
+-- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most four
+-- times a second.
 CREATE TABLE IF NOT EXISTS payments_seen (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   paid_ms BIGINT NOT NULL

@@ -29,8 +29,8 @@ CREATE TABLE thaws (
   PRIMARY KEY (sale_id, thaw_no)
 ) WITHOUT ROWID;
 
--- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most once a
--- second.
+-- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most four
+-- times a second.
 CREATE TABLE payments_seen (
   sale_id TEXT NOT NULL PRIMARY KEY,
   paid_ms INTEGER NOT NULL
