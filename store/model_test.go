@@ -20,6 +20,7 @@ type model struct {
 	early     map[sale.OrderID]string // payments from before the row
 	stock     map[string]int64        // of the items
 	changes   map[string]*modelChange // by key
+	frozen    bool
 }
 
 type modelBucket struct {

@@ -51,7 +51,7 @@ func (w *catalogueRun) step() {
 	steps := []func(){
 		w.put, w.put, w.put, w.move, w.load, w.load, w.reopen, w.reopen, w.transfer, w.lose, w.list, w.rules,
 		w.gateways, w.lease, w.pause, w.brake, w.change, w.change, w.apply, w.apply,
-		w.archive, w.archive, w.delete,
+		w.archive, w.archive, w.delete, w.freeze, w.thaw,
 	}
 	steps[rapid.IntRange(0, len(steps)-1).Draw(w.r, "step")]()
 	require.Equal(w.r, w.version(w.s)-before[0], w.version(w.twin)-before[1], "the version moves alike")
@@ -355,5 +355,21 @@ func TestNodeLeasesAgreeWithMemory(t *testing.T) {
 			d.lease.Holder = "gate-2"
 			require.ErrorIs(t, d.RenewNode(ctx, d.lease, 9, time.Hour), sale.ErrLeaseHeld)
 		}
+	})
+}
+
+func (w *catalogueRun) freeze() {
+	answers(w, func(d database) (sale.Sale, error) { return d.FreezeHolds(w.t.Context(), w.id, "") })
+}
+
+// thaw ends a freeze of a sale without orders, sometimes only half.
+func (w *catalogueRun) thaw() {
+	ends := rapid.IntRange(0, 3).Draw(w.r, "ends") > 0
+	w.do(func(d database) error {
+		thaw, err := d.BeginThaw(w.t.Context(), w.id)
+		for err == nil && ends && !thaw.Done {
+			thaw, err = d.ThawOrders(w.t.Context(), thaw)
+		}
+		return err
 	})
 }
