@@ -110,6 +110,26 @@ func TestEveryStatusThatIsToldHasAType(t *testing.T) {
 	}
 }
 
+// An extension is an event of its own, as often as the time to pay moves; the order is confirmed still.
+func TestAnExtensionIsAnEvent(t *testing.T) {
+	extended := order(77, sale.StatusConfirmed)
+	deadline := sale.TimeMillis(1_800_000_900_123)
+	extended.PayBy = &deadline
+	page := newPageOfEvents("shop", []sale.OrderEvent{{ID: 1, Orders: []sale.Order{extended}, Extended: true},
+		{ID: 2, Orders: []sale.Order{extended}}})
+	var e cloudEvent
+	require.NoError(t, json.Unmarshal(page.records[0].Value, &e))
+	require.Equal(t, "77:extended:1800000900123", e.ID)
+	require.Equal(t, "flashsale.order.extended", e.Type)
+	require.Equal(t, "77", e.Subject)
+	require.Equal(t, "77", string(page.records[0].Key))
+	require.Equal(t, sale.StatusConfirmed, e.Data.Status)
+	require.Equal(t, deadline, *e.Data.PayBy)
+	require.Equal(t, extended.UpdatedAt, e.Time)
+	require.NoError(t, json.Unmarshal(page.records[1].Value, &e))
+	require.Equal(t, "77:confirmed", e.ID)
+}
+
 // The events equal the output of encoding/json byte for byte.
 func TestEventsAreWrittenAsTheLibraryWouldWriteThem(t *testing.T) {
 	moment := rapid.Custom(func(r *rapid.T) sale.Time {

@@ -30,7 +30,11 @@ func Pays(o *sale.Order, paymentID string) (bool, error) {
 	return false, &sale.StatusError{Status: o.Status}
 }
 
-// Expires reports whether an order expires at a time in Unix milliseconds: it is confirmed and its payment time is over.
-func Expires(o *sale.Order, nowMS int64) bool {
+// Expires reports whether an order of a bucket expires at a time in Unix milliseconds: it is confirmed, its payment time is
+// over, and the holds of its sale are not frozen. row is nil if the bucket has no row.
+func Expires(o *sale.Order, row *Row, nowMS int64) bool {
+	if row != nil && row.Frozen {
+		return false
+	}
 	return o.Status == sale.StatusConfirmed && o.PayBy != nil && o.PayBy.UnixMilli() <= nowMS
 }

@@ -65,8 +65,8 @@ func TestExpires(t *testing.T) {
 	deadline := sale.TimeMillis(noonMS)
 	for _, status := range statuses {
 		o := &sale.Order{Status: status, PayBy: &deadline}
-		require.Equal(t, status == sale.StatusConfirmed, Expires(o, noonMS), status)
-		require.False(t, Expires(o, noonMS-1), status)
+		require.Equal(t, status == sale.StatusConfirmed, Expires(o, nil, noonMS), status)
+		require.False(t, Expires(o, &Row{}, noonMS-1), status)
 	}
-	require.False(t, Expires(&sale.Order{Status: sale.StatusConfirmed}, noonMS), "without a deadline")
+	require.False(t, Expires(&sale.Order{Status: sale.StatusConfirmed}, nil, noonMS), "without a deadline")
 }

@@ -44,19 +44,13 @@ func (s *Store) ExpireOrders(ctx context.Context, limit int, freezeAfter time.Du
 }
 
 func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, due []dueOrder) (int, error) {
-	buckets := make([]sale.Bucket, len(due))
+	ids, buckets := make([]sale.OrderID, len(due)), make([]sale.Bucket, len(due))
 	for i := range due {
-		buckets[i] = due[i].Bucket
+		ids[i], buckets[i] = due[i].id, due[i].Bucket
 	}
-	rows, _, err := s.lockBuckets(ctx, tx, buckets)
+	rows, _, err := s.lockBuckets(ctx, tx, buckets) // finds a freeze since the search
 	if err != nil {
 		return 0, err
-	}
-	ids := make([]sale.OrderID, 0, len(due))
-	for i := range due {
-		if row := rows[due[i].Bucket]; row == nil || !row.Frozen { // a freeze since the search precedes the expiry
-			ids = append(ids, due[i].id)
-		}
 	}
 	locked, nowMS, err := s.lockOrders(ctx, tx, ids)
 	if err != nil {
@@ -69,7 +63,7 @@ func (s *Store) expireOrders(ctx context.Context, tx *sql.Tx, due []dueOrder) (i
 	leaving := make([]ledger.Releasing, 0, len(locked))
 	for i := range locked {
 		o := &locked[i]
-		if !ledger.Expires(&o.Order, nowMS) || slices.Contains(paid, o.OrderID) {
+		if !ledger.Expires(&o.Order, rows[o.bucket], nowMS) || slices.Contains(paid, o.OrderID) {
 			continue
 		}
 		leaving = append(leaving, o.releasing())

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -233,5 +234,23 @@ func TestThawInPiecesOfTime(t *testing.T) {
 		under, err = s.Thaws(t.Context(), 0)
 		require.NoError(t, err)
 		require.Empty(t, under)
+	})
+}
+
+// An expiry has found its orders when the sale is frozen: it finds the freeze in the bucket row that it locks.
+func TestExpiryThatFoundItsOrdersBeforeTheFreeze(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 10, 1)
+		unpaid(t, s, bucket, 1, 3)
+		l, err := s.lookForDue(t.Context(), 10)
+		require.NoError(t, err)
+		require.Len(t, l.found, 3)
+		freeze(t, s, "eleven")
+		require.NoError(t, s.transact(t.Context(), func(tx *sql.Tx) error {
+			expired, err := s.expireOrders(t.Context(), tx, l.found)
+			require.Zero(t, expired)
+			return err
+		}))
+		require.Equal(t, 3, count(t, s, "SELECT COUNT(*) FROM orders WHERE status = 'confirmed'"))
 	})
 }

@@ -28,7 +28,7 @@ type Replacement struct {
 
 // Bugs returns the table, in the order in which a purchase passes through the engine.
 func Bugs() []Bug {
-	return slices.Concat(scriptBugs, reserveBugs, recoveryBugs, bookBugs, settleBugs, gatewayBugs)
+	return slices.Concat(scriptBugs, reserveBugs, recoveryBugs, bookBugs, holdBugs, settleBugs, gatewayBugs)
 }
 
 // Names returns the names of all bugs.

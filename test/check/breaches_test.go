@@ -247,7 +247,8 @@ var breaches = []breach{
 		return true
 	}},
 	{"an event is missing", "events", func(s *shop) bool {
-		id := s.Events[s.random.IntN(len(s.Events))].ID
+		told := slices.DeleteFunc(slices.Clone(s.Events), func(e Event) bool { return e.Status == "extended" })
+		id := told[s.random.IntN(len(told))].ID
 		s.Events = slices.DeleteFunc(s.Events, func(e Event) bool { return e.ID == id })
 		return true
 	}},

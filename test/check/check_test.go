@@ -33,7 +33,7 @@ func units(sku string, quantity int) []history.Line {
 
 // Every breach is found by the check that is there for it, in nearly every history.
 func TestEveryLieIsCaught(t *testing.T) {
-	for _, l := range slices.Concat(breaches, changeBreaches) {
+	for _, l := range slices.Concat(breaches, changeBreaches, holdBreaches) {
 		t.Run(l.name, func(t *testing.T) {
 			committed := 0
 			for seed := range uint64(seeds) {
@@ -58,7 +58,7 @@ func TestEveryLieIsCaught(t *testing.T) {
 func TestEveryCheckIsTested(t *testing.T) {
 	for _, name := range append(Promises(), "linearizable") {
 		catches := func(l breach) bool { return l.caughtBy == name }
-		assert.True(t, slices.ContainsFunc(slices.Concat(breaches, changeBreaches), catches), name)
+		assert.True(t, slices.ContainsFunc(slices.Concat(breaches, changeBreaches, holdBreaches), catches), name)
 	}
 }
 

@@ -26,6 +26,7 @@ type Evidence struct {
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
 	Fates   map[string]Fate   // by order, from a witness inside Redis; nil without a witness, then Losses decide
+	Freezes []Freeze          // of the holds of sales
 	Waiting map[string]int64  // what has to be 0 at rest, by its name
 
 	RestUS    int64 // from this moment on nothing moved, so later lists are complete; 0 = unknown
@@ -73,7 +74,8 @@ type Row struct {
 	Status, Reason, Payment string
 	CreatedMS, UpdatedMS    int64
 
-	Sums *Sums // what the row says of its lines; nil: not read
+	Sums *Sums     // what the row says of its lines; nil: not read
+	Due  *Deadline // its payment time; nil: not read, or it has none
 }
 
 // Sums are the members of a row that its lines must add up to.
@@ -223,6 +225,9 @@ var rules = []rule{
 	{"nothing outside the window", checkWindow},
 	{"nothing after pause", checkPause},
 	{"events", checkEvents},
+	{"no expiry while frozen", checkFrozen},
+	{"time to pay moves once", checkDeadlines},
+	{"extensions are announced", checkExtensions},
 	{"lists are complete", checkLists},
 }
 

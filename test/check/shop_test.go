@@ -48,6 +48,7 @@ func newShop(seed uint64) *shop {
 		s.buyOf(fmt.Sprintf("late%d", i), []history.Line{{SKU: shopSKUs[i%2], Quantity: 1}})
 	}
 	s.Sales["s"].Demand["a"], s.Sales["s"].Demand["b"] = true, true
+	s.dued()
 	s.Buckets = []Bucket{s.bucket()}
 	s.Stock = Totals(s.Buckets)
 	s.Waiting = map[string]int64{"outbox rows": 0}
@@ -244,6 +245,43 @@ func (s *shop) seen(row *Row) history.Seen {
 		seen.SKU, seen.Quantity = row.Lines[0].SKU, row.Lines[0].Quantity
 	}
 	return seen
+}
+
+// freezeUS and firstPayMS are times of the shop's only freeze and of the orders' payment times: nothing expires before.
+const (
+	freezeUS   = 100
+	thawUS     = 200
+	firstPayMS = 10
+	shiftMS    = 5
+)
+
+// dued gives every row a payment time, which a thaw moved if the row was there before it, and announces what moved.
+func (s *shop) dued() {
+	s.Freezes = []Freeze{{"s", freezeUS, thawUS}}
+	for i := range s.Rows {
+		row := &s.Rows[i]
+		if row.Status == "refused" {
+			continue
+		}
+		row.Due = &Deadline{FirstMS: firstPayMS, PayByMS: firstPayMS}
+		if row.Status == "expired" {
+			row.Due.EndedMS, row.Due.ExpiredUS = row.UpdatedMS, row.UpdatedMS*1000
+		}
+		if s.random.IntN(2) == 0 {
+			row.Due.Moves, row.Due.PayByMS = []int64{shiftMS}, firstPayMS+shiftMS
+			s.extended(row)
+		}
+	}
+}
+
+// extended announces, after its confirmation, that a row got another payment time.
+func (s *shop) extended(row *Row) {
+	at := slices.IndexFunc(s.Events, func(e Event) bool { return e.ID == row.Order+":confirmed" })
+	if at < 0 {
+		return
+	}
+	s.Events = slices.Insert(s.Events, at+1, Event{ID: fmt.Sprintf("%s:extended:%d", row.Order, row.Due.PayByMS), Order: row.Order,
+		Status: "extended"})
 }
 
 func (s *shop) announce(row *Row) {

@@ -10,7 +10,8 @@ import (
 var later = map[string][]string{
 	"held":      {"held", "queued", "confirmed", "paid", "cancelled", "expired", "refused"},
 	"queued":    {"queued", "confirmed", "paid", "cancelled", "expired", "refused"},
-	"confirmed": {"confirmed", "paid", "cancelled", "expired"},
+	"confirmed": {"confirmed", "extended", "paid", "cancelled", "expired"},
+	"extended":  {"extended", "paid", "cancelled", "expired"}, // of events alone
 	"paid":      {"paid"},
 	"cancelled": {"cancelled"},
 	"expired":   {"expired"},
@@ -107,7 +108,8 @@ func checkEvents(e *Evidence, r *report) {
 		if row == nil {
 			continue // of another sale than the evidence's
 		}
-		if event.ID != event.Order+":"+event.Status {
+		_, extension := extendedTo(&event)
+		if event.ID != event.Order+":"+event.Status && !extension {
 			r.fault("event %s announces order %s as %s", event.ID, event.Order, event.Status)
 		}
 		before, repeated := data[event.ID]
@@ -128,6 +130,9 @@ func checkEvents(e *Evidence, r *report) {
 			if _, there := data[id+":"+status]; !there {
 				r.fault("order %s is %s, but %s was never announced", id, row.Status, status)
 			}
+		}
+		if last[id] == "extended" {
+			last[id] = "confirmed"
 		}
 		if last[id] != "" && last[id] != row.Status {
 			r.fault("order %s is %s, its last event has %s", id, row.Status, last[id])

@@ -211,7 +211,7 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int, freezeAfter time
 			due = slices.DeleteFunc(due, func(o *Order) bool { return slices.Contains(done.Frozen, o.Sale) })
 		}
 		d.payRemembered(due) // a remembered payment is older
-		due = slices.DeleteFunc(due, func(o *Order) bool { return !ledger.Expires(&o.Order, d.nowMS()) })
+		due = slices.DeleteFunc(due, func(o *Order) bool { return !d.expires(o) })
 		slices.SortFunc(due, func(a, b *Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
 		if len(due) > 0 {
 			d.release(due, sale.StatusExpired, sale.ReasonNone)
@@ -221,11 +221,18 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int, freezeAfter time
 	})
 }
 
+func (d *Database) expires(o *Order) bool {
+	var of *ledger.Row
+	if row := d.t.Buckets[o.Bucket()]; row != nil {
+		of = &row.Row
+	}
+	return ledger.Expires(&o.Order, of, d.nowMS())
+}
+
 // due returns the orders whose payment time is over, of sales that are not frozen.
 func (d *Database) due(limit int) (due []*Order) {
 	for _, o := range d.t.Orders {
-		row := d.t.Buckets[o.Bucket()]
-		if ledger.Expires(&o.Order, d.nowMS()) && (row == nil || !row.Frozen) {
+		if d.expires(o) {
 			due = append(due, o)
 		}
 	}

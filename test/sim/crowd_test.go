@@ -57,6 +57,9 @@ type crowd struct {
 	moves   []*move
 	changes []history.Op       // of the stock
 	puts    map[string][]int64 // stocks with which SKUs were put
+	freezes []check.Freeze     // of the holds
+
+	extended map[sale.OrderID]bool // orders for which more time was asked
 }
 
 // begin starts the buyers, each at a moment of its own.
@@ -161,10 +164,18 @@ func (w *world) front(chance *chance) *front {
 // own cancels an order, pays it, does both at once, or leaves it.
 func (c *crowd) own(id sale.OrderID, buyer string, chance *chance) {
 	cancels, pays := chance.one(3), chance.one(3)
-	if !cancels && !pays {
+	extending := newChance(c.world.seed, "extend"+id.String())
+	extends := extending.one(6)
+	if !cancels && !pays && !extends {
 		return
 	}
 	var moves sync.WaitGroup
+	if extends {
+		moves.Go(func() {
+			time.Sleep(extending.span(0, 3*time.Second))
+			c.extend(id, extending)
+		})
+	}
 	if cancels {
 		wait, times := chance.span(0, 1500*time.Millisecond), chance.between(1, 2)
 		moves.Go(func() {

@@ -91,12 +91,14 @@ func (j *judge) entries(all []check.Bucket) {
 	}
 }
 
-// rowsOf returns the order rows. Their moments are those of the witness, where there is one.
-func rowsOf(t *memory.Tables, w *watcher) []check.Row {
-	rows := make([]check.Row, 0, len(t.Orders))
-	for _, o := range t.SortedOrders() {
+// rows returns the order rows. Their moments are those of the witness, where there is one.
+func (j *judge) rows() []check.Row {
+	w := j.watch
+	rows := make([]check.Row, 0, len(j.stored.Orders))
+	for _, o := range j.stored.SortedOrders() {
 		r := check.Row{Order: o.OrderID.String(), Sale: o.Sale, Lines: linesOf(o.Lines), Buyer: o.BuyerID, Key: o.Key,
-			Bucket: o.Number, Status: string(o.Status), Reason: string(o.Reason), Payment: o.PaymentID}
+			Bucket: o.Number, Status: string(o.Status), Reason: string(o.Reason), Payment: o.PaymentID,
+			Due: j.deadline(o)}
 		if made := w.byID[w.of[o.OrderID].batch]; len(made) > 0 {
 			r.CreatedMS = made[0].at.Milliseconds()
 		}
@@ -109,7 +111,7 @@ func rowsOf(t *memory.Tables, w *watcher) []check.Row {
 func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 	e := &check.Evidence{
 		Sales: map[string]check.Sale{saleID: j.given()},
-		Rows:  rowsOf(&j.stored, j.watch), Buckets: buckets, Stock: check.Totals(buckets), Fates: map[string]check.Fate{},
+		Rows:  j.rows(), Freezes: j.crowd.freezes, Buckets: buckets, Stock: check.Totals(buckets), Fates: map[string]check.Fate{},
 		Waiting:   map[string]int64{"outbox rows": 0},
 		ClockBack: j.plan.back, Unnoticed: j.unnoticed(), NoLatch: true,
 	}
@@ -123,9 +125,12 @@ func (j *judge) evidence(buckets []check.Bucket) *check.Evidence {
 			MayBeRefused: byHand || j.surplus(id) || j.watch.couldBeLost(id, true)}
 	}
 	for _, event := range j.stored.Events {
-		for _, id := range event.Orders {
-			e.Events = append(e.Events, check.Event{ID: fmt.Sprintf("%s:%s", id, event.Status), Order: id.String(),
-				Status: string(event.Status)})
+		for k, id := range event.Orders {
+			name := fmt.Sprintf("%s:%s", id, event.Status)
+			if event.PayBy != nil {
+				name += fmt.Sprint(":", event.PayBy[k].UnixMilli())
+			}
+			e.Events = append(e.Events, check.Event{ID: name, Order: id.String(), Status: string(event.Status)})
 		}
 	}
 	for id, c := range j.stored.Changes {

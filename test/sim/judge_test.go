@@ -44,6 +44,9 @@ func (j *judge) quiet() string {
 			return "outbox rows of " + row.Bucket.String() + " wait"
 		}
 	}
+	if j.frozen() {
+		return "the holds are frozen"
+	}
 	for _, o := range j.stored.Orders {
 		if o.Status == sale.StatusConfirmed && o.PayBy != nil && o.PayBy.UnixMilli() <= now+2000 {
 			return "order " + o.OrderID.String() + " is about to expire"
@@ -97,12 +100,15 @@ func (j *judge) unsettled() string {
 // rest waits until the sale is at rest, at most a minute: after that something is stuck.
 func (j *judge) rest() bool {
 	why := ""
-	for range 600 {
+	for tries := range 600 {
 		if why = j.quiet(); why == "" {
 			time.Sleep(300 * time.Millisecond) // messages under way arrive
 			if why = j.quiet(); why == "" {
 				return true
 			}
+		}
+		if tries%200 == 199 {
+			j.thawAgain(tries)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

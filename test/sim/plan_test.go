@@ -41,6 +41,7 @@ var moments = []string{
 	"", "", "EVALSHA", "EVALSHA", "EVALSHA", "EVAL", "produce", "produce", "settle", "settle", "XRANGE", "close-buckets",
 	"begin-loads", "open-buckets", "fences-passed", "SCRIPT", "outbox", "outbox-done", "cancel", "pay", "expire",
 	"report-loss", "lease", "commit-offset", "bucket-counters", "stock-counters", "change-stock", "change-stock", "put-sale",
+	"freeze", "begin-thaw", "thaw", "extend",
 }
 
 func drawPlan(c *chance, n int) *plan {

@@ -35,6 +35,7 @@ func run(t *testing.T, seed uint64) (w *world, c *crowd) {
 		c = &crowd{world: w}
 		w.begin()
 		c.startRestocks()
+		c.startFreezes()
 		c.begin()
 		w.heal()
 		w.changes.Wait()

@@ -27,6 +27,8 @@ type watcher struct {
 	of     map[sale.OrderID]taking   // by order
 	epochs map[sale.Bucket]int64     // of the database
 	safe   bool                      // Redis has lost nothing so far
+	dues   *dues
+	rows   int // orders that have one
 
 	lines map[sale.OrderID][]history.Line // of the orders with rows; used under the lock of the database
 }
@@ -49,7 +51,7 @@ type entry struct {
 func newWatcher(w *world) *watcher {
 	return &watcher{
 		world: w, byID: map[sale.OrderID][]*entry{}, of: map[sale.OrderID]taking{},
-		epochs: map[sale.Bucket]int64{}, safe: true, lines: map[sale.OrderID][]history.Line{},
+		epochs: map[sale.Bucket]int64{}, safe: true, lines: map[sale.OrderID][]history.Line{}, dues: newDues(),
 	}
 }
 
@@ -72,6 +74,7 @@ func (w *watcher) found() []string {
 
 // stored checks what must hold after every transaction. The database is locked.
 func (w *watcher) stored(t *memory.Tables) {
+	w.noteDues(t)
 	of := w.world.shape.definition()
 	for _, item := range t.Sales[saleID].Items {
 		of.Loaded[item.SKU] = item.Stock

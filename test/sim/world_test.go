@@ -26,8 +26,9 @@ type world struct {
 	ended    atomic.Bool
 	healed   atomic.Bool
 
-	pausing chan struct{}
-	changes sync.WaitGroup // of the stock
+	pausing  chan struct{}
+	freezing chan struct{}
+	changes  sync.WaitGroup // of the stock and the holds
 
 	mu       sync.Mutex
 	lives    map[string]int // processes started, by name
@@ -41,10 +42,11 @@ type shape struct {
 	items      []sale.Item // of the preload
 	added      []sale.Item // while the sale sells
 	buckets    int
-	limit      int       // units of a SKU per buyer
-	saleLimit  int       // units of all SKUs per buyer, 0 = none
-	ttl        int64     // seconds to pay
-	restocks   []restock // changes of stock
+	limit      int        // units of a SKU per buyer
+	saleLimit  int        // units of all SKUs per buyer, 0 = none
+	ttl        int64      // seconds to pay
+	restocks   []restock  // changes of stock
+	freezes    []freezing // of the holds
 	gateways   int
 	settlers   int
 	partitions int32
@@ -76,6 +78,7 @@ func drawShape(c *chance) shape {
 		s.poison = c.between(1, 8)
 	}
 	s.drawRestocks(c)
+	s.drawFreezes(c)
 	return s
 }
 
@@ -85,7 +88,7 @@ func newWorld(seed uint64) *world {
 	shaping := newChance(seed, "shape")
 	w := &world{seed: seed, shape: drawShape(shaping), lives: map[string]int{}, began: time.Now(), trace: &trace{},
 		counter: &counter{tally: tally{}},
-		pausing: make(chan struct{}, 1)}
+		pausing: make(chan struct{}, 1), freezing: make(chan struct{}, 1)}
 	w.watch = newWatcher(w)
 	w.cache = newCache(w.watch.taken, w.watch.lost, w.shape.hidden)
 	w.queue = newQueue(int(w.shape.partitions), w.watch.logged)
