@@ -25,6 +25,7 @@ func playCase(t *testing.T, at stack.CrashPoint, number int) *outcome {
 		s.repeat()
 		s.giveBack()
 		s.restock()
+		s.holds()
 		s.pauseAndResume()
 		s.special()
 		s.loseScript()
