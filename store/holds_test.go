@@ -92,27 +92,29 @@ func TestFrozenOrdersDoNotExpire(t *testing.T) {
 	})
 }
 
+// unpaidInBuckets sells n orders in two buckets, of which one is paid and one cancelled, and returns them as they are.
+func unpaidInBuckets(t *testing.T, s *Store, n int) (all []sale.RecordOrder, was map[sale.OrderID]sale.Order) {
+	t.Helper()
+	for i, row := range selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 5000)))) {
+		made := crowd(n / 2)
+		d := batch(row.Bucket, 1, 1, made...)
+		d.Record.Batch.CreatedMS = time.Now().Add(-time.Duration(i) * time.Minute).UnixMilli()
+		settle(t, s, d)
+		all = append(all, made...)
+	}
+	pay(t, s, all[0].OrderID, "p")
+	cancel(t, s, all[1].OrderID)
+	was = map[sale.OrderID]sale.Order{}
+	for _, o := range all {
+		was[o.OrderID] = order(t, s, o.OrderID)
+	}
+	require.Len(t, drained(t, s), n+2)
+	return all, was
+}
+
 func TestThawMovesOrdersOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 5000))))
-		const orders = 1200
-		var all []sale.RecordOrder
-		for i, row := range rows {
-			made := crowd(orders / 2)
-			d := batch(row.Bucket, 1, 1, made...)
-			d.Record.Batch.CreatedMS = time.Now().Add(-time.Duration(i) * time.Minute).UnixMilli()
-			settle(t, s, d)
-			all = append(all, made...)
-		}
-		pay(t, s, all[0].OrderID, "p")
-		cancel(t, s, all[1].OrderID)
-		was := map[sale.OrderID]sale.Order{}
-		for _, o := range all {
-			was[o.OrderID] = order(t, s, o.OrderID)
-		}
-		told := drained(t, s)
-		require.Len(t, told, orders+2)
-
+		all, was := unpaidInBuckets(t, s, 1200)
 		freeze(t, s, "eleven")
 		frozenAt(t, s, "eleven", time.Hour)
 		thaw := beginThaw(t, s, "eleven")
