@@ -83,7 +83,7 @@ func TestHoldsOfUnknownSales(t *testing.T) {
 			b.ask("POST", "/admin/v1/sales/"+id+"/holds/"+verb, "").problem(404, "sale_not_found")
 		}
 		b.ask("GET", "/admin/v1/sales/s/holds/"+verb, "").problem(405, "method_not_allowed")
-		b.ask("POST", "/admin/v1/sales/s/holds/"+verb, "", "Authorization", "Bearer "+shopToken).problem(401, "unauthenticated")
+		b.ask("POST", "/admin/v1/sales/s/holds/"+verb, "", "Authorization", "Bearer "+shopToken).problem(403, "forbidden")
 	}
 	b.ask("POST", "/admin/v1/sales/s/holds/melt", "").problem(404, "not_found")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,14 +51,12 @@ func endOf(ctx context.Context, s *Store, thaw sale.Thaw, pages *int) (err error
 	return err
 }
 
-// trail returns the verbs with before and after of a sale's entries, oldest first.
-func trail(t testing.TB, s *Store, id string) (entries []sale.TrailEntry) {
+// holdEntries returns the entries of the trail about the holds of a sale, oldest first.
+func holdEntries(t testing.TB, s *Store, id string) (entries []sale.TrailEntry) {
 	t.Helper()
-	newest, _, err := s.Trail(t.Context(), sale.TrailQuery{Sale: id, Limit: 1000})
-	require.NoError(t, err)
-	for i := len(newest) - 1; i >= 0; i-- {
-		if v := newest[i].Verb; v == sale.VerbFreeze || v == sale.VerbThaw || v == sale.VerbExtend {
-			entries = append(entries, newest[i])
+	for _, e := range trail(t, s) {
+		if e.Sale == id && slices.Contains([]string{sale.VerbFreeze, sale.VerbThaw, sale.VerbExtend}, e.Verb) {
+			entries = append(entries, e)
 		}
 	}
 	return entries
@@ -84,7 +83,7 @@ func TestFrozenOrdersDoNotExpire(t *testing.T) {
 		require.Equal(t, sale.StatusConfirmed, order(t, s, due[2].OrderID).Status)
 		require.EqualValues(t, 1, countersOf(t, s, bucket).Released, "payments and cancellations go on")
 
-		entries := trail(t, s, "eleven")
+		entries := holdEntries(t, s, "eleven")
 		require.Len(t, entries, 1)
 		require.Equal(t, sale.TargetSale("eleven"), entries[0].Target)
 		require.JSONEq(t, `{"holds_frozen_since":null}`, string(entries[0].Before))
@@ -154,7 +153,7 @@ func TestThawMovesOrdersOnce(t *testing.T) {
 		require.ErrorIs(t, err, sale.ErrNotFrozen)
 		agreesOnExtensions(t, s, was, thaw.Shift)
 
-		entries := trail(t, s, "eleven")
+		entries := holdEntries(t, s, "eleven")
 		require.Len(t, entries, 2)
 		require.Equal(t, sale.VerbThaw, entries[1].Verb)
 		var moved struct {
@@ -248,7 +247,7 @@ func TestFreezeAndThawOfWhatCannotBe(t *testing.T) {
 		require.Equal(t, "state draft", kindOf(err))
 		_, err = s.BeginThaw(ctx, "new")
 		require.ErrorIs(t, err, sale.ErrNotFrozen)
-		require.Empty(t, trail(t, s, "new"))
+		require.Empty(t, holdEntries(t, s, "new"))
 
 		bucket := phone(t, s, 10, 1)
 		for _, state := range []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused, sale.StateClosed} {

@@ -49,7 +49,7 @@ func TestExpiryFreezesWhatIsNoLongerPaid(t *testing.T) {
 		frozen, err := s.Sale(t.Context(), "silent")
 		require.NoError(t, err)
 		require.NotNil(t, frozen.HoldsFrozenSince)
-		entries := trail(t, s, "silent")
+		entries := holdEntries(t, s, "silent")
 		require.Len(t, entries, 1)
 		require.Equal(t, []any{"engine", sale.RoleEngine}, []any{entries[0].Who, entries[0].Role})
 		require.Contains(t, string(entries[0].After), `"reason":"orders fall due and the last payment was 1m1s ago"`)
