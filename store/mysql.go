@@ -27,7 +27,9 @@ func mysqlDialect() *dialect {
 		forced:  " FORCE INDEX (PRIMARY)",
 		byBuyer: " FORCE INDEX (orders_buyer)",
 		byDue:   " FORCE INDEX (orders_due)",
-		lock:    " FOR UPDATE",
+
+		afterDue: "((due_at = ? AND order_id > ?) OR due_at > ?)",
+		lock:     " FOR UPDATE",
 		remove: func(table string) string {
 			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
 		},
