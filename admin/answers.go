@@ -126,7 +126,7 @@ func problemOf(err error) (p sale.Problem, fault bool) {
 			Detail: "there is nothing to thaw: unpaid orders expire when their time to pay is over",
 		}, false
 	case errors.Is(err, sale.ErrThawing):
-		return sale.ProblemOf(sale.OutcomeUnavailable, "a thaw of this sale is under way; freeze it again when that has ended"), false
+		return sale.ProblemOf(sale.OutcomeUnavailable, "a thaw of this sale is under way; freeze it when that has ended"), false
 	case errors.Is(err, sale.ErrLeaseHeld):
 		return sale.ProblemOf(sale.OutcomeUnavailable, "another step of this sale is still running"), false
 	case errors.Is(err, sale.ErrForeign), errors.Is(err, sale.ErrBehind), errors.Is(err, sale.ErrRights):

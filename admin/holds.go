@@ -10,8 +10,8 @@ import (
 
 // Holds freezes and thaws the unpaid orders of a sale.
 type Holds interface {
-	// FreezeHolds returns the sale, after whose answer none of its orders expires; a frozen sale is returned unchanged. A draft or
-	// an archived sale is a *sale.StateError. While a thaw is under way the error wraps sale.ErrThawing.
+	// FreezeHolds returns the sale, after whose answer none of its orders expires; a frozen sale is returned unchanged. A draft
+	// or an archived sale is a *sale.StateError. While a thaw is under way the error wraps sale.ErrThawing.
 	FreezeHolds(ctx context.Context, id, reason string) (sale.Sale, error)
 	// BeginThaw begins a thaw or finds the one that has begun; the error of a sale that is not frozen wraps sale.ErrNotFrozen.
 	BeginThaw(ctx context.Context, id string) (sale.Thaw, error)

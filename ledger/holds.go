@@ -10,7 +10,7 @@ import (
 // MayFreeze refuses to freeze a sale that cannot have unpaid orders: the error is a *sale.StateError.
 func MayFreeze(of *sale.Sale) error {
 	if of.State == sale.StateDraft || of.State == sale.StateArchived {
-		return &sale.StateError{State: of.State, Detail: fmt.Sprintf("a sale that is %s has no unpaid orders to freeze", of.State)}
+		return &sale.StateError{State: of.State, Detail: fmt.Sprintf("a sale that is %s has no unpaid orders", of.State)}
 	}
 	return nil
 }

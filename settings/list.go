@@ -28,8 +28,7 @@ var (
 func All() []Setting {
 	var all []Setting
 	for _, section := range [][]Setting{general(), gatewaySection(), operatorSections(), authSection(), settleSection(),
-		expirySection(),
-		reserveSection(), brakeSection(), redisSection(), kafkaSection()} {
+		expirySection(), reserveSection(), brakeSection(), redisSection(), kafkaSection()} {
 		all = append(all, section...)
 	}
 	return all
@@ -165,8 +164,8 @@ func settleSection() []Setting {
 func expirySection() []Setting {
 	return []Setting{
 		{Name: "expiry.freeze_after", Default: "0s", Used: []string{settle, dev}, check: zeroOr("1s", "168h"),
-			Doc: "Time without a payment in a sale that had some: orders that fall due after it freeze the sale's holds and do " +
-				"not expire. 0s: never.",
+			Doc: "Time without a payment, in a sale that had some, after which due orders freeze the sale and do not expire. " +
+				"0s: never.",
 			bind: func(s *Settings) any { return &s.Expiry.FreezeAfter }},
 	}
 }

@@ -24,7 +24,10 @@ type dialect struct {
 	byDue string
 	// byUpdated: the same with the index of updated_at.
 	byUpdated string
-	lock      string // after a SELECT: lock its rows until the commit
+	// afterDue is a condition on the orders after a time and an id, in the order of payment time and id: time, id, time. It is a
+	// range of the index also where many orders have the same time.
+	afterDue string
+	lock     string // after a SELECT: lock its rows until the commit
 
 	// remove begins a DELETE from a table, up to its condition; like forced, it locks no other rows.
 	remove func(table string) string

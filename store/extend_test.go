@@ -38,7 +38,7 @@ func TestExtendOrder(t *testing.T) {
 		require.False(t, first[0].Extended)
 		require.Equal(t, []sale.Order{confirmed, got, last, paid}, drained(t, s))
 
-		entries := trailOfHolds(t, s, "eleven")
+		entries := holdEntries(t, s, "eleven")
 		require.Len(t, entries, 2, "a repetition is no change")
 		require.Equal(t, sale.TargetOrder(ann.OrderID), entries[0].Target)
 		require.JSONEq(t, `{"pay_by":"`+confirmed.PayBy.String()+`"}`, string(entries[0].Before))
@@ -90,7 +90,7 @@ func TestExtensionsThatCannotBe(t *testing.T) {
 		add(t, s, letter(waits, 1))
 		_, err = s.ExtendOrder(ctx, waits.Record.Batch.BatchID, later)
 		require.Equal(t, sale.StatusQueued, statusIn(err), "it waits in a dead letter")
-		require.Empty(t, trailOfHolds(t, s, "eleven"))
+		require.Empty(t, holdEntries(t, s, "eleven"))
 		require.Zero(t, count(t, s, "SELECT COUNT(*) FROM orders WHERE first_pay_by IS NOT NULL"))
 	})
 }

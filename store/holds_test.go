@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,15 +51,12 @@ func endOf(ctx context.Context, s *Store, thaw sale.Thaw, pages *int) (err error
 	return err
 }
 
-// trail returns the verbs with before and after of a sale's entries, oldest first.
-func trailOfHolds(t testing.TB, s *Store, id string) (entries []sale.TrailEntry) {
+// holdEntries returns the entries of the trail about the holds of a sale, oldest first.
+func holdEntries(t testing.TB, s *Store, id string) (entries []sale.TrailEntry) {
 	t.Helper()
-	page, err := s.Trail(t.Context(), sale.TrailQuery{Sale: id, Limit: 1000})
-	require.NoError(t, err)
-	newest := page.Entries
-	for i := len(newest) - 1; i >= 0; i-- {
-		if v := newest[i].Verb; v == sale.VerbFreeze || v == sale.VerbThaw || v == sale.VerbExtend {
-			entries = append(entries, newest[i])
+	for _, e := range trail(t, s) {
+		if e.Sale == id && slices.Contains([]string{sale.VerbFreeze, sale.VerbThaw, sale.VerbExtend}, e.Verb) {
+			entries = append(entries, e)
 		}
 	}
 	return entries
@@ -85,7 +83,7 @@ func TestFrozenOrdersDoNotExpire(t *testing.T) {
 		require.Equal(t, sale.StatusConfirmed, order(t, s, due[2].OrderID).Status)
 		require.EqualValues(t, 1, countersOf(t, s, bucket).Released, "payments and cancellations go on")
 
-		entries := trailOfHolds(t, s, "eleven")
+		entries := holdEntries(t, s, "eleven")
 		require.Len(t, entries, 1)
 		require.Equal(t, sale.TargetSale("eleven"), entries[0].Target)
 		require.JSONEq(t, `{"holds_frozen_since":null}`, string(entries[0].Before))
@@ -93,27 +91,29 @@ func TestFrozenOrdersDoNotExpire(t *testing.T) {
 	})
 }
 
+// unpaidInBuckets sells n orders in two buckets, of which one is paid and one cancelled, and returns them as they are.
+func unpaidInBuckets(t *testing.T, s *Store, n int) (all []sale.RecordOrder, was map[sale.OrderID]sale.Order) {
+	t.Helper()
+	for i, row := range selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 5000)))) {
+		made := crowd(n / 2)
+		d := batch(row.Bucket, 1, 1, made...)
+		d.Record.Batch.CreatedMS = time.Now().Add(-time.Duration(i) * time.Minute).UnixMilli()
+		settle(t, s, d)
+		all = append(all, made...)
+	}
+	pay(t, s, all[0].OrderID, "p")
+	cancel(t, s, all[1].OrderID)
+	was = map[sale.OrderID]sale.Order{}
+	for _, o := range all {
+		was[o.OrderID] = order(t, s, o.OrderID)
+	}
+	require.Len(t, drained(t, s), n+2)
+	return all, was
+}
+
 func TestThawMovesOrdersOnce(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {
-		rows := selling(t, s, inBuckets(2, draft("eleven", 1, item("phone", 5000))))
-		const orders = 1200
-		var all []sale.RecordOrder
-		for i, row := range rows {
-			made := crowd(orders / 2)
-			d := batch(row.Bucket, 1, 1, made...)
-			d.Record.Batch.CreatedMS = time.Now().Add(-time.Duration(i) * time.Minute).UnixMilli()
-			settle(t, s, d)
-			all = append(all, made...)
-		}
-		pay(t, s, all[0].OrderID, "p")
-		cancel(t, s, all[1].OrderID)
-		was := map[sale.OrderID]sale.Order{}
-		for _, o := range all {
-			was[o.OrderID] = order(t, s, o.OrderID)
-		}
-		told := drained(t, s)
-		require.Len(t, told, orders+2)
-
+		all, was := unpaidInBuckets(t, s, 1200)
 		freeze(t, s, "eleven")
 		frozenAt(t, s, "eleven", time.Hour)
 		thaw := beginThaw(t, s, "eleven")
@@ -153,7 +153,7 @@ func TestThawMovesOrdersOnce(t *testing.T) {
 		require.ErrorIs(t, err, sale.ErrNotFrozen)
 		agreesOnExtensions(t, s, was, thaw.Shift)
 
-		entries := trailOfHolds(t, s, "eleven")
+		entries := holdEntries(t, s, "eleven")
 		require.Len(t, entries, 2)
 		require.Equal(t, sale.VerbThaw, entries[1].Verb)
 		var moved struct {
@@ -247,7 +247,7 @@ func TestFreezeAndThawOfWhatCannotBe(t *testing.T) {
 		require.Equal(t, "state draft", kindOf(err))
 		_, err = s.BeginThaw(ctx, "new")
 		require.ErrorIs(t, err, sale.ErrNotFrozen)
-		require.Empty(t, trailOfHolds(t, s, "new"))
+		require.Empty(t, holdEntries(t, s, "new"))
 
 		bucket := phone(t, s, 10, 1)
 		for _, state := range []sale.State{sale.StatePreloaded, sale.StateOpen, sale.StatePaused, sale.StateClosed} {

@@ -453,7 +453,8 @@ func (w *modelRun) agreeOnEvents() {
 	told := map[sale.OrderID][]sale.OrderStatus{}
 	happened := drained(w.t, w.s)
 	byOrder := func(orders []sale.Order) []sale.Order { // a thaw moves orders in pages of another size
-		return slices.SortedStableFunc(slices.Values(orders), func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+		slices.SortStableFunc(orders, func(a, b sale.Order) int { return cmp.Compare(a.OrderID, b.OrderID) })
+		return orders
 	}
 	require.Equal(w.r, comparableAnswer(byOrder(happened)), comparableAnswer(byOrder(drained(w.t, w.twin))))
 	for _, o := range happened {

@@ -29,6 +29,7 @@ func mysqlDialect() *dialect {
 		byUpdated: " FORCE INDEX (orders_updated)",
 		byDue:     " FORCE INDEX (orders_due)",
 		lock:      " FOR UPDATE",
+		afterDue:  "((due_at = ? AND order_id > ?) OR due_at > ?)",
 		remove: func(table string) string {
 			return "DELETE " + table + " FROM " + table + " FORCE INDEX (PRIMARY) WHERE "
 		},

@@ -86,8 +86,8 @@ const sqlSeenPayments = "SELECT p.sale_id, p.paid_ms, " +
 	"COALESCE((SELECT MAX(t.at_ms) FROM thaws t WHERE t.sale_id = p.sale_id), 0), %s FROM payments_seen p WHERE p.sale_id IN ("
 
 // silentSales returns those of the sales for which payments came before and none has come for a time.
-func (s *Store) silentSales(ctx context.Context, sales []string, after time.Duration) (silent map[string]time.Duration, err error) {
-	silent = map[string]time.Duration{}
+func (s *Store) silentSales(ctx context.Context, sales []string, after time.Duration) (map[string]time.Duration, error) {
+	silent := map[string]time.Duration{} // since the last payment
 	for chunk := range slices.Chunk(sales, maxIDs) {
 		args := make([]any, len(chunk))
 		for i, id := range chunk {

@@ -49,7 +49,7 @@ func TestExpiryFreezesWhatIsNoLongerPaid(t *testing.T) {
 		frozen, err := s.Sale(t.Context(), "silent")
 		require.NoError(t, err)
 		require.NotNil(t, frozen.HoldsFrozenSince)
-		entries := trailOfHolds(t, s, "silent")
+		entries := holdEntries(t, s, "silent")
 		require.Len(t, entries, 1)
 		require.Equal(t, []any{"engine", sale.RoleEngine}, []any{entries[0].Who, entries[0].Role})
 		require.Contains(t, string(entries[0].After), `"reason":"orders fall due and the last payment was 1m1s ago"`)
@@ -117,7 +117,8 @@ func TestPaymentsOfBeforeTheMigration(t *testing.T) {
 			require.NoError(t, err)
 			for id, at := range []string{"2026-11-11 10:00:00.123", "2026-11-11 10:00:01.456"} {
 				_, err = s.db.Exec("INSERT INTO orders (order_id, sale_id, buyer_id, quantity, status, total_cents, line_count, "+
-					"currency, created_at, updated_at, bucket) VALUES (?, 'eleven', 'ann', 1, 'paid', 5, 1, 'CNY', ?, ?, 0)", id+1, at, at)
+					"currency, created_at, updated_at, bucket) VALUES (?, 'eleven', 'ann', 1, 'paid', 5, 1, 'CNY', ?, ?, 0)",
+					id+1, at, at)
 				require.NoError(t, err)
 			}
 			require.NoError(t, s.Migrate(t.Context()))

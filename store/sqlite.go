@@ -23,6 +23,7 @@ func sqliteDialect() *dialect {
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
 		byUpdated:      " INDEXED BY orders_updated",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
+		afterDue:       "due_at >= ? AND (order_id > ? OR due_at > ?)",
 		later:          func(column string) string { return "strftime('%Y-%m-%d %H:%M:%f', " + column + ", ?)" },
 		shift:          func(by time.Duration) any { return fmt.Sprintf("%.3f seconds", by.Seconds()) },
 		absent:         func(string) string { return " ON CONFLICT DO NOTHING" },

@@ -15,18 +15,16 @@ import (
 // maxThawed bounds the orders that one page of a thaw moves.
 const maxThawed = 1000
 
-// afterPlace is a condition on the orders after a place, in the order of their payment times.
-const afterPlace = "due_at >= ? AND (due_at > ? OR order_id > ?)"
-
+// placeArgs returns the arguments of dialect.afterDue.
 func placeArgs(after sale.DuePlace) []any {
 	at := moment{after.DueAt}
 	if after == (sale.DuePlace{}) {
 		at = moment{sale.TimeMillis(ledger.MinMomentMS)}
 	}
-	return []any{at, at, int64(after.Order)}
+	return []any{at, int64(after.Order), at}
 }
 
-const sqlToThaw = "SELECT order_id, due_at FROM orders%s WHERE " + afterPlace +
+const sqlToThaw = "SELECT order_id, due_at FROM orders%s WHERE %s" +
 	" AND sale_id = ? AND thaw_no < ? AND created_at < ? ORDER BY due_at, order_id LIMIT ?"
 
 // ThawOrders moves the payment time of the next thousand orders of a thaw, or ends the thaw if a whole pass has found none. It
@@ -61,7 +59,7 @@ func (s *Store) ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, erro
 // toThaw searches without a lock.
 func (s *Store) toThaw(ctx context.Context, thaw *sale.Thaw) (ids []sale.OrderID, after sale.DuePlace, err error) {
 	args := append(placeArgs(thaw.After), thaw.Sale, thaw.Number, moment{thaw.At}, maxThawed)
-	err = each(ctx, s.db, fmt.Sprintf(sqlToThaw, s.dialect.byDue), args, func(rows scanner) error {
+	err = each(ctx, s.db, fmt.Sprintf(sqlToThaw, s.dialect.byDue, s.dialect.afterDue), args, func(rows scanner) error {
 		var due moment
 		err := rows.Scan(&after.Order, &due)
 		after.DueAt = due.Time

@@ -134,7 +134,9 @@ func kindOf(err error) string {
 	case errors.As(err, &unrest):
 		return "unrest " + unrest.Error()
 	}
-	for _, known := range []error{sale.ErrNotFound, sale.ErrNotFrozen, sale.ErrThawing, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused} {
+	for _, known := range []error{
+		sale.ErrNotFound, sale.ErrNotFrozen, sale.ErrThawing, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused,
+	} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

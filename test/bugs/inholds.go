@@ -5,7 +5,8 @@ var holdBugs = []Bug{
 	{
 		Name: "frozen-expires", What: "orders of a frozen sale expire",
 		Seeds: []Replacement{
-			instead("ledger/status.go", `if row != nil && row.Frozen {`, `if row != nil && row.Frozen && !faults.Bug("frozen-expires") {`),
+			instead("ledger/status.go", `if row != nil && row.Frozen {`,
+				`if row != nil && row.Frozen && !faults.Bug("frozen-expires") {`),
 			instead("store/due.go", `if l.frozen[row.Sale] {`, `if l.frozen[row.Sale] && !faults.Bug("frozen-expires") {`),
 		},
 		Checks: []Check{check("store", "^TestFrozenOrdersDoNotExpire$"), simulated()},
@@ -13,7 +14,7 @@ var holdBugs = []Bug{
 	{
 		Name: "freeze-without-buckets", What: "a freeze does not lock the bucket rows, so that an expiry passes it",
 		Seeds: []Replacement{
-			before("store/holds.go", `if err := s.updateBuckets(ctx, tx, sqlFreezeBuckets, nil, bucketsOfRows(rows)); err != nil {`,
+			before("store/holds.go", `if err := s.updateBuckets(ctx, tx, sqlFreezeBuckets,`,
 				`if faults.Bug("freeze-without-buckets") { rows = nil }`),
 		},
 		Checks: []Check{check("store", "^TestExpiryThatFoundItsOrdersBeforeTheFreeze$")},
@@ -54,7 +55,8 @@ var holdBugs = []Bug{
 	{
 		Name: "extension-not-told", What: "an extension makes no event",
 		Seeds: []Replacement{
-			before("store/events.go", `text := make([]byte, 0, 40*len(orders))`, `if faults.Bug("extension-not-told") { return nil }`),
+			before("store/events.go", `text := make([]byte, 0, 40*len(orders))`,
+				`if faults.Bug("extension-not-told") { return nil }`),
 		},
 		Checks: []Check{check("store", "^TestExtendOrder$")},
 	},
@@ -69,7 +71,8 @@ var holdBugs = []Bug{
 	{
 		Name: "silence-unnoticed", What: "the engine expires orders though no payment comes any more",
 		Seeds: []Replacement{
-			instead("ledger/holds.go", `return paidMS > 0 && nowMS`, `return !faults.Bug("silence-unnoticed") && paidMS > 0 && nowMS`),
+			instead("ledger/holds.go", `return paidMS > 0 && nowMS`,
+				`return !faults.Bug("silence-unnoticed") && paidMS > 0 && nowMS`),
 		},
 		Checks: []Check{check("store", "^TestExpiryFreezesWhatIsNoLongerPaid$"), check("ledger", "^TestSilent$")},
 	},

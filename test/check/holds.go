@@ -30,8 +30,8 @@ func checkFrozen(e *Evidence, r *report) {
 		}
 		for _, f := range e.Freezes {
 			if f.Sale == row.Sale && f.FromUS < row.Due.ExpiredUS && row.Due.ExpiredUS < f.ToUS {
-				r.fault("order %s expired at %d us, while its sale was frozen from %d to %d us", row.Order, row.Due.ExpiredUS, f.FromUS,
-					f.ToUS)
+				r.fault("order %s expired at %d us, while its sale was frozen from %d to %d us", row.Order, row.Due.ExpiredUS,
+					f.FromUS, f.ToUS)
 			}
 		}
 	}

@@ -102,7 +102,8 @@ var holdBreaches = []breach{
 func TestHoldsThatAreNotJudged(t *testing.T) {
 	e := &Evidence{Freezes: []Freeze{{"other", 0, 99}}, Unread: true, Rows: []Row{
 		{Order: "1", Sale: "s", Status: "expired"},
-		{Order: "2", Sale: "s", Status: "expired", Due: &Deadline{FirstMS: 5, PayByMS: 9, EndedMS: 9, ExpiredUS: 50, ByHand: true}},
+		{Order: "2", Sale: "s", Status: "expired",
+			Due: &Deadline{FirstMS: 5, PayByMS: 9, EndedMS: 9, ExpiredUS: 50, ByHand: true}},
 		{Order: "3", Sale: "s", Status: "paid", Due: &Deadline{FirstMS: 5, PayByMS: 6, Moves: []int64{1, 1}}},
 	}}
 	r := &report{counts: map[string]int{}}

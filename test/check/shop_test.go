@@ -280,8 +280,8 @@ func (s *shop) extended(row *Row) {
 	if at < 0 {
 		return
 	}
-	s.Events = slices.Insert(s.Events, at+1, Event{ID: fmt.Sprintf("%s:extended:%d", row.Order, row.Due.PayByMS), Order: row.Order,
-		Status: "extended"})
+	s.Events = slices.Insert(s.Events, at+1, Event{ID: fmt.Sprintf("%s:extended:%d", row.Order, row.Due.PayByMS),
+		Order: row.Order, Status: "extended"})
 }
 
 func (s *shop) announce(row *Row) {

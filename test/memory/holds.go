@@ -92,8 +92,8 @@ func (d *Database) ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, e
 		case len(page) > 0:
 			d.moveAll(page, &thaw)
 			last := page[len(page)-1]
-			thaw.Moved = true
-			thaw.After = sale.DuePlace{DueAt: sale.TimeMillis(last.PayBy.UnixMilli() - thaw.Shift.Milliseconds()), Order: last.OrderID}
+			was := sale.TimeMillis(last.PayBy.UnixMilli() - thaw.Shift.Milliseconds())
+			thaw.After, thaw.Moved = sale.DuePlace{DueAt: was, Order: last.OrderID}, true
 		case thaw.Moved:
 			thaw.After, thaw.Moved = sale.DuePlace{}, false
 		default:
