@@ -126,8 +126,6 @@ type Deps struct {
 	Live   LiveBooks
 	Pulses Pulses
 	Stores []StoreProbe
-	// Brake returns the engine's own limit of purchases, 0 a second while there is none; nil: this engine has no brake.
-	Brake func(ctx context.Context) (since sale.Time, reason string, perSecond int64, err error)
 }
 
 // maxStreams bounds the open Server-Sent Event streams, so that 30 operators may have eight pages each; a request for one more is

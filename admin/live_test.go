@@ -276,6 +276,18 @@ func TestLiveDuringARebuild(t *testing.T) {
 	require.InDelta(t, 10, total["loaded"], 0)
 }
 
+func TestLiveShowsTheBrake(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	require.NoError(t, b.store.SetBrake(t.Context(), &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}, time.Minute))
+	answer := b.ask("GET", liveOf, "")
+	document(t).fits(t, "Live", answer.Body)
+	brake := answer.is(200)["brake"].(map[string]any)
+	require.NotEmpty(t, brake["since"])
+	delete(brake, "since")
+	require.Equal(t, map[string]any{"reason": "rows", "per_second": 40.0}, brake)
+}
+
 func TestLiveRates(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.StatsEvery = 20 * time.Millisecond })
 	b.bring("s", phoneSale, "preload", "open")

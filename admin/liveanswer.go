@@ -22,7 +22,7 @@ type liveAnswer struct {
 	Rates      sale.Rates         `json:"rates"`
 	Processes  []sale.Process     `json:"processes"`
 	Stores     []sale.StoreHealth `json:"stores"`
-	Brake      *liveBrake         `json:"brake"`
+	Brake      *sale.Brake        `json:"brake"` // null while there is none
 }
 
 type liveSale struct {
@@ -46,27 +46,13 @@ type liveItems struct {
 	Rows    []liveRow `json:"rows"`
 }
 
-// liveBrake is the engine's own limit of purchases while it lasts.
-type liveBrake struct {
-	Since     sale.Time `json:"since"`
-	Reason    string    `json:"reason"`
-	PerSecond int64     `json:"per_second"`
-}
-
 // readBrake reads the brake. When that fails, the last one stays.
 func (a *API) readBrake(ctx context.Context, r *saleReading) error {
-	if a.deps.Brake == nil {
-		return nil
+	brake, err := a.deps.Rules.Brake(ctx)
+	if err == nil {
+		r.brake = brake
 	}
-	since, reason, perSecond, err := a.deps.Brake(ctx)
-	if err != nil {
-		return err
-	}
-	r.brake = nil
-	if perSecond > 0 {
-		r.brake = &liveBrake{since, reason, perSecond}
-	}
-	return nil
+	return err
 }
 
 // page returns the encoded answer of a query, which watchers with equal queries share.

@@ -40,7 +40,7 @@ type saleReading struct {
 	total     liveUnits
 	samples   []takenSample
 	trail     trailTail
-	brake     *liveBrake
+	brake     *sale.Brake
 	rates     sale.Rates
 	processes []sale.Process
 	stores    []sale.StoreHealth
@@ -72,7 +72,7 @@ func (a *API) readSale(id string) func(ctx context.Context, before any) reading 
 	}
 }
 
-func lastOf(last *saleReading) (*liveBrake, trailTail) {
+func lastOf(last *saleReading) (*sale.Brake, trailTail) {
 	if last == nil {
 		return nil, trailTail{}
 	}
