@@ -22,7 +22,7 @@ type liveAnswer struct {
 	Rates      sale.Rates         `json:"rates"`
 	Processes  []sale.Process     `json:"processes"`
 	Stores     []sale.StoreHealth `json:"stores"`
-	Brake      *sale.Brake        `json:"brake"`
+	Brake      *sale.Brake        `json:"brake"` // null while there is none
 }
 
 type liveSale struct {
@@ -49,11 +49,10 @@ type liveItems struct {
 // readBrake reads the brake. When that fails, the last one stays.
 func (a *API) readBrake(ctx context.Context, r *saleReading) error {
 	brake, err := a.deps.Rules.Brake(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		r.brake = brake
 	}
-	r.brake = brake
-	return nil
+	return err
 }
 
 // page returns the encoded answer of a query, which watchers with equal queries share.

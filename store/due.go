@@ -20,7 +20,8 @@ const (
 )
 
 const (
-	sqlDue         = "SELECT order_id, sale_id, bucket, due_at FROM orders%s WHERE due_at <= %s AND %s ORDER BY due_at, order_id LIMIT ?"
+	sqlDue = "SELECT order_id, sale_id, bucket, due_at FROM orders%s WHERE due_at <= %s AND %s " +
+		"ORDER BY due_at, order_id LIMIT ?"
 	sqlFrozenSales = "SELECT sale_id, holds_frozen_since FROM sales WHERE holds_frozen_since IS NOT NULL ORDER BY sale_id"
 )
 
@@ -102,7 +103,8 @@ func (s *Store) duePage(ctx context.Context, l *look, limit int) (rows int, err 
 	}
 	var page []dueRow
 	args := append(placeArgs(l.at), limit)
-	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.byDue, s.dialect.now, s.dialect.afterDue), args, func(rows scanner) error {
+	query := fmt.Sprintf(sqlDue, s.dialect.byDue, s.dialect.now, s.dialect.afterDue)
+	err = each(ctx, s.db, query, args, func(rows scanner) error {
 		var due moment
 		var row dueRow
 		err := rows.Scan(&row.id, &row.Sale, &row.Number, &due)
