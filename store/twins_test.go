@@ -173,6 +173,9 @@ func comparableAnswer(answer any) any {
 	case []sale.Summary:
 		return mapped(a, func(s sale.Summary) sale.Summary {
 			s.Version = 0
+			if s.HoldsFrozenSince != nil {
+				s.HoldsFrozenSince = &sale.Time{}
+			}
 			return s
 		})
 	case sale.Archive:
