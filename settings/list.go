@@ -20,6 +20,7 @@ var (
 	needDatabase = []string{gateway, settle, migrate, deadletter, verdict, doctor}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
 	operators    = []string{"sale", "rules", "trail", audit, verdict}
+	apiUsers     = append(operators[:len(operators):len(operators)], "load rush")
 	loads        = []string{"load rush", "load targets"}
 	signers      = append([]string{gateway, token}, loads...)
 	everything   = []string{"every command"}
@@ -95,10 +96,10 @@ func operatorSections() []Setting {
 			check: listenRule,
 			Doc:   "Address of the operators' listener.",
 			bind:  func(s *Settings) any { return &s.Admin.Listen }},
-		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: operators, check: urlRule,
+		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: apiUsers, check: urlRule,
 			Doc:  "Base URL at which commands call the operators' API.",
 			bind: func(s *Settings) any { return &s.Admin.URL }},
-		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, operators...),
+		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, apiUsers...),
 			Needed: append([]string{gateway}, operators...),
 			check:  atLeast(16, "characters"),
 			Doc: "Token of the operators' API and of settle's profiles; name and role are admin. The dev command makes one if " +

@@ -27,6 +27,7 @@ var directions = map[string]direction{
 	"role":     {nil, "every room has background work, so the loop that runs it can depend on none"},
 	"access":   {[]string{"sale"}, "who may do what is decided without a request or a store, by nouns alone"},
 	"settings": {[]string{"sale", "access"}, "settings are values: the code that builds the parts hands them on"},
+	"report":   {nil, "a page shows names and numbers of any room, so it can depend on none"},
 	"ledger": {[]string{"sale", "faults"},
 		"what a batch does to stock and orders is decided without any store, so that every store and the simulator decide alike"},
 	"lease": {[]string{"sale", "faults", "role"},
@@ -52,7 +53,8 @@ var directions = map[string]direction{
 		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of " +
 			"theirs"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
-	"loadtest": {[]string{"sale", "socket"}, "the load test is a client: it sees the engine from outside, as a shop does"},
+	"loadtest": {[]string{"sale", "socket", "report"},
+		"the load test is a client: it sees the engine from outside, as a shop does"},
 	"app": {[]string{"sale", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
 		"expiry", "brake", "store", "admin", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
