@@ -29,6 +29,7 @@ type RushOptions struct {
 	History        io.Writer     // the answers to buyers, one JSON line per answer; nil: none
 	Progress       io.Writer     // one line per second; nil: none
 	Rewrite        bool          // Progress is a terminal: each line replaces the one before
+	Each           func(*Told)   // called with each answer, one at a time; it must not wait. nil: none
 	Timeline       bool          // record what happens step by step, for the charts of the report
 
 	// Books reads the stock of each SKU of the sale, twice a second while the rush runs and afterwards until

@@ -36,6 +36,7 @@ type recorder struct {
 	arrivals int64         // first attempts
 	arrived  time.Duration // from the start until the last first attempt left
 	timeline *Timeline     // nil without one
+	each     func(*Told)   // nil without one
 	history  *bufio.Writer // nil without a history
 	failure  error         // the first error of writing the history
 	unsent   error         // the error of the last press that was not sent
@@ -92,6 +93,9 @@ func (r *recorder) answer(t *Told, final bool, took time.Duration) {
 		record(r.decided, took.Microseconds())
 	} else {
 		r.retries++
+	}
+	if r.each != nil {
+		r.each(t)
 	}
 	if line != nil && r.failure == nil {
 		_, r.failure = r.history.Write(line)

@@ -49,6 +49,7 @@ func (r *rush) run(ctx context.Context) (*Report, error) {
 	start := time.Now()
 	r.schedule = newSchedule(r.opts, start)
 	r.recorder = newRecorder(r.opts.History, r.opts.Timeline, start)
+	r.recorder.each = r.opts.Each
 	stopped := context.AfterFunc(ctx, r.schedule.stop)
 	defer stopped()
 	for range min(r.opts.Connections, len(r.opts.Crowd)) {

@@ -38,9 +38,9 @@ type Verdict struct {
 
 // Reason is one sentence of a verdict.
 type Reason struct {
-	Tone   Tone
-	Text   string
-	Advice string // what to change, may be empty
+	Tone   Tone   `json:"tone"`
+	Text   string `json:"text"`
+	Advice string `json:"advice"` // what to change, may be empty
 }
 
 // Table is rows of cells below a line of column names. Cells after the first of a row are aligned right when Numbers is set.

@@ -59,8 +59,10 @@ var directions = map[string]direction{
 		"expiry", "brake", "store", "admin", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
+	"rehearse": {[]string{"app", "sale", "settings", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},
+		"a rehearsal is an assembly as app is: it makes a deployment of its own, is a client of it, and removes it"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "doctor", "embedded",
-		"loadtest"},
+		"loadtest", "rehearse"},
 		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
