@@ -22,7 +22,7 @@ type Rehearse struct {
 	Gateways       int           `help:"Gateways that are started for the rehearsal." default:"1"`
 	Settles        int           `help:"Settling processes that are started for the rehearsal." default:"1"`
 	Pay            float64       `help:"Share of the accepted orders that are paid, 0 to 1." default:"0.8"`
-	PayURL         string        `name:"pay-url" help:"URL of the shop that is told of each order to pay and calls back. Default: a built-in payer."`
+	PayURL         string        `name:"pay-url" help:"URL of a shop that is told of orders and calls back. Default: built-in."`
 	PayWithin      time.Duration `help:"Time in which a payment call-back counts as in time." default:"30s"`
 	CallbackListen string        `placeholder:"HOST:PORT" help:"Where the shop's call-backs arrive." default:"127.0.0.1:0"`
 	MaxP99         time.Duration `name:"max-p99" help:"Largest p99 of the answers for a go." default:"500ms"`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -66,7 +67,8 @@ func CheckShadowRights(ctx context.Context, o Options, names sale.Shadow, partit
 			ask   func() error
 		}{
 			{"Create", func() error {
-				return admin.CreateTopic(never, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication}, true)
+				detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: replication}
+				return admin.CreateTopic(never, detail, true)
 			}},
 			{"Delete", func() error { return admin.DeleteTopic(never) }},
 			{"Delete of the group", func() error { return admin.DeleteConsumerGroup(never) }},
@@ -160,17 +162,14 @@ func deleteGroup(ctx context.Context, admin sarama.ClusterAdmin, group string) e
 }
 
 // again repeats a step until it is done or fails, or ctx ends.
-func again(ctx context.Context, step func() (done bool, err error)) error {
-	ticker := time.NewTicker(removalAgain)
-	defer ticker.Stop()
-	for {
-		if done, err := step(); done || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until the brokers have deleted: %w", ctx.Err())
-		case <-ticker.C:
-		}
+func again(ctx context.Context, step func() (done bool, err error)) (err error) {
+	ended := role.Until(ctx, role.Always(removalAgain), func() bool {
+		var done bool
+		done, err = step()
+		return done || err != nil
+	})
+	if !ended {
+		return fmt.Errorf("wait until the brokers have deleted: %w", ctx.Err())
 	}
+	return err
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flashsale/role"
 )
 
 // Bounds of a process.
@@ -138,20 +140,12 @@ func (c *child) why(ctx context.Context) error {
 }
 
 // untilOK asks a URL until it answers 200. The error has the last answer.
-func untilOK(ctx context.Context, address string) error {
-	ticker := time.NewTicker(readyEvery)
-	defer ticker.Stop()
-	for {
-		last := ask(ctx, address)
-		if last == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return last
-		case <-ticker.C:
-		}
-	}
+func untilOK(ctx context.Context, address string) (last error) {
+	role.Until(ctx, role.Always(readyEvery), func() bool {
+		last = ask(ctx, address)
+		return last == nil
+	})
+	return last
 }
 
 func ask(ctx context.Context, address string) error {

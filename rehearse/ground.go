@@ -9,6 +9,7 @@ import (
 
 	"flashsale/app"
 	"flashsale/kafka"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/store"
@@ -175,29 +176,28 @@ func (g *ground) takeLock(ctx context.Context) (err error) {
 
 // removeRemains removes what an earlier rehearsal has left. It waits until that one has been silent for long enough: the lock
 // says that it is dead, but on a cluster of databases another node may have the lock, and its processes need a moment to end.
-func (g *ground) removeRemains(ctx context.Context) error {
-	ticker := time.NewTicker(beatEvery / 2)
-	defer ticker.Stop()
+func (g *ground) removeRemains(ctx context.Context) (err error) {
 	youngest := time.Duration(-1)
-	for {
-		remains, err := g.schema.Remains(ctx)
+	done := role.Until(ctx, role.Always(beatEvery/2), func() bool {
+		var remains *store.ShadowRemains
+		remains, err = g.schema.Remains(ctx)
 		switch {
-		case err != nil:
-			return err
-		case remains == nil:
-			return nil
+		case err != nil || remains == nil:
+			return true
 		case remains.Age < 0 || remains.Age > silentFor:
-			return g.remove(ctx)
+			err = g.remove(ctx)
+			return true
 		case youngest >= 0 && remains.Age < youngest:
-			return fmt.Errorf("%w in schema %s: it was alive %s ago", ErrRunning, g.names.Schema(), remains.Age)
+			err = fmt.Errorf("%w in schema %s: it was alive %s ago", ErrRunning, g.names.Schema(), remains.Age)
+			return true
 		}
 		youngest = remains.Age
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
+		return false
+	})
+	if !done {
+		return context.Cause(ctx)
 	}
+	return err
 }
 
 // checkForeign refuses topics and keys that exist without a rehearsal's mark in the database.
@@ -252,19 +252,14 @@ func (g *ground) remove(ctx context.Context) error {
 
 // watch tells once a second that the rehearsal is alive. It returns an error when it must end: the lock is lost, the database
 // does not answer, or the real sale was opened.
-func (g *ground) watch(ctx context.Context) error {
-	ticker := time.NewTicker(beatEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+func (g *ground) watch(ctx context.Context) (fault error) {
+	role.Until(ctx, role.Always(beatEvery), func() bool {
 		if err := g.beat(ctx); err != nil && ctx.Err() == nil {
-			return err
+			fault = err
 		}
-	}
+		return fault != nil
+	})
+	return fault
 }
 
 func (g *ground) beat(parent context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"flashsale/report"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
 )
@@ -56,16 +57,10 @@ const (
 // run reads until ctx ends.
 func (m *meters) run(ctx context.Context) {
 	defer close(m.finished)
-	ticker := time.NewTicker(meterEvery)
-	defer ticker.Stop()
-	for {
+	role.Until(ctx, role.Always(meterEvery), func() bool {
 		m.read(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+		return false
+	})
 }
 
 func (m *meters) read(ctx context.Context) {

@@ -82,7 +82,7 @@ func (r *Report) judgeAnswers() report.Reason {
 		sale.OutcomeUnavailable.String():     "A store was slow or away, or the journal was full; look at the logs.",
 		sale.OutcomeOverloaded.String():      "Raise gateway.max_in_flight or gateway.max_connections, or add gateways.",
 		sale.OutcomeFenced.String():          "A bucket was rebuilt during the rush; look for a Redis that restarted.",
-		sale.OutcomeRateLimited.String():     "The rules slow buyers down; raise the limit if that is not wanted (flashsale rules).",
+		sale.OutcomeRateLimited.String():     "The rules slow buyers down; see flashsale rules get.",
 		sale.OutcomeUnauthenticated.String(): "The clocks of this machine and Redis differ.",
 	}
 	var found []string
@@ -102,7 +102,8 @@ func (r *Report) judgeAnswers() report.Reason {
 func (r *Report) judgeP99(limits Limits) report.Reason {
 	limit := float64(limits.MaxP99) / float64(time.Millisecond)
 	if r.Rush.P99 <= limit {
-		return good("99 of 100 answers took at most %s ms, the limit is %s ms.", report.Number(r.Rush.P99), report.Number(limit))
+		return good("99 of 100 answers took at most %s ms, the limit is %s ms.", report.Number(r.Rush.P99),
+			report.Number(limit))
 	}
 	return against(report.ToneBad, "Add --gateways or cores, give the sale more buckets, or lower the rate by rule.",
 		"99 of 100 answers took up to %s ms, the limit is %s ms.", report.Number(r.Rush.P99), report.Number(limit))
@@ -116,7 +117,8 @@ func (r *Report) judgeDrain(limits Limits) report.Reason {
 			report.Count(r.Books.InFlight))
 	case r.Drain > limit:
 		return against(report.ToneBad, "Add --settles, more kafka.partitions, or a faster database.",
-			"The last row was written %s s after the last answer, the limit is %s s.", report.Number(r.Drain), report.Number(limit))
+			"The last row was written %s s after the last answer, the limit is %s s.", report.Number(r.Drain),
+			report.Number(limit))
 	}
 	return good("The last row was written %s s after the last answer.", report.Number(r.Drain))
 }

@@ -43,40 +43,41 @@ func TestAFlawlessRehearsalIsAGo(t *testing.T) {
 
 // One line for each reason: what the rehearsal lacks, the tone of the reason, its number, and what to change.
 func TestReasons(t *testing.T) {
+	const bad, warn, noted = report.ToneBad, report.ToneWarn, report.ToneNote
 	for name, c := range map[string]struct {
 		change func(*Report)
 		tone   report.Tone
 		said   string
 		advice string
 	}{
-		"slow crowd": {func(r *Report) { r.Rush.Reached = 80 }, report.ToneBad, "80 times a second of 100 asked", "--gateways"},
-		"slow on a busy machine": {func(r *Report) { r.Rush.Reached, r.Headroom.Machine = 80, 0.97 }, report.ToneBad,
+		"slow crowd": {func(r *Report) { r.Rush.Reached = 80 }, bad, "80 times a second of 100 asked", "--gateways"},
+		"slow on a busy machine": {func(r *Report) { r.Rush.Reached, r.Headroom.Machine = 80, 0.97 }, bad,
 			"this machine was 97 % busy", "more cores"},
-		"one press":      {func(r *Report) { r.Rush.Reached = 0 }, report.ToneNote, "no rate", ""},
-		"overloaded":     {func(r *Report) { r.Rush.Ended["overloaded"] = 3 }, report.ToneBad, "overloaded 3", "max_in_flight"},
-		"rate limited":   {func(r *Report) { r.Rush.Ended["rate_limited"] = 3 }, report.ToneBad, "rate_limited 3", "rules"},
-		"no answer":      {func(r *Report) { r.Rush.Ended["no_answer"] = 1 }, report.ToneBad, "no_answer 1", "connection"},
-		"p99":            {func(r *Report) { r.Rush.P99 = 812 }, report.ToneBad, "up to 812 ms, the limit is 500 ms", "buckets"},
-		"late rows":      {func(r *Report) { r.Drain = 12 }, report.ToneBad, "12 s after the last answer", "--settles"},
-		"no last row":    {func(r *Report) { r.Drain, r.Books.InFlight = -1, 7 }, report.ToneBad, "7 units are still", "settle"},
-		"unread books":   {func(r *Report) { r.Books.Fault = "away" }, report.ToneBad, "could not be read: away", "report"},
-		"off":            {func(r *Report) { r.Books.Off = []string{"phone"} }, report.ToneBad, "not hold for phone", "Do not open"},
-		"violated":       {func(r *Report) { r.Books.Violations = []string{"equation"} }, report.ToneBad, "stores: equation", "open"},
-		"oversold":       {func(r *Report) { r.Books.Oversold = 2 }, report.ToneBad, "2 units were sold beyond the stock", "open"},
-		"duplicated":     {func(r *Report) { r.Books.Duplicated = 2 }, report.ToneBad, "beyond their limit", "open"},
-		"lost":           {func(r *Report) { r.Books.Lost = 2 }, report.ToneBad, "promised and have no row", "open"},
-		"untold":         {func(r *Report) { r.Books.Untold = 2 }, report.ToneBad, "buyers who were refused", "open"},
-		"dead letters":   {func(r *Report) { r.Books.DeadLetters = 2 }, report.ToneBad, "2 records could not settle", "open"},
-		"missing":        {func(r *Report) { r.Payments.Paid, r.Payments.Fault = 470, "gone" }, report.ToneBad, "10 of 480", "shop"},
-		"slow payments":  {func(r *Report) { r.Payments.InTime, r.Payments.Max = 470, 45 }, report.ToneBad, "slowest 45 s", "faster"},
-		"no payments":    {func(r *Report) { r.Payments = Payments{} }, report.ToneNote, "were not rehearsed", ""},
-		"busy":           {func(r *Report) { r.Headroom.Machine = 0.95 }, report.ToneWarn, "95 % busy", "this rate"},
-		"unmeasured":     {func(r *Report) { r.Headroom.Machine = 0 }, report.ToneNote, "could not be measured", ""},
-		"full redis":     {func(r *Report) { r.Headroom.Redis = []RedisLoad{{"r:1", 1, 90, 100}} }, report.ToneBad, "90 %", "maxmemory"},
-		"full journal":   {func(r *Report) { r.Headroom.Journal = 60_000 }, report.ToneWarn, "60 %", "journal_max_orders"},
-		"many in flight": {func(r *Report) { r.Rush.Connections = 19_000 }, report.ToneWarn, "95 %", "max_in_flight"},
-		"never sold out": {func(r *Report) { delete(r.Rush.Ended, "sold_out") }, report.ToneNote, "did not sell out", ""},
-		"a note":         {func(r *Report) { r.Notes = []string{"100% real"} }, report.ToneNote, "100% real", ""},
+		"one press":      {func(r *Report) { r.Rush.Reached = 0 }, noted, "no rate", ""},
+		"overloaded":     {func(r *Report) { r.Rush.Ended["overloaded"] = 3 }, bad, "overloaded 3", "max_in_flight"},
+		"rate limited":   {func(r *Report) { r.Rush.Ended["rate_limited"] = 3 }, bad, "rate_limited 3", "rules"},
+		"no answer":      {func(r *Report) { r.Rush.Ended["no_answer"] = 1 }, bad, "no_answer 1", "connection"},
+		"p99":            {func(r *Report) { r.Rush.P99 = 812 }, bad, "up to 812 ms, the limit is 500 ms", "buckets"},
+		"late rows":      {func(r *Report) { r.Drain = 12 }, bad, "12 s after the last answer", "--settles"},
+		"no last row":    {func(r *Report) { r.Drain, r.Books.InFlight = -1, 7 }, bad, "7 units are still", "settle"},
+		"unread books":   {func(r *Report) { r.Books.Fault = "away" }, bad, "could not be read: away", "report"},
+		"off":            {func(r *Report) { r.Books.Off = []string{"phone"} }, bad, "not hold for phone", "Do not open"},
+		"violated":       {func(r *Report) { r.Books.Violations = []string{"equation"} }, bad, "stores: equ", "open"},
+		"oversold":       {func(r *Report) { r.Books.Oversold = 2 }, bad, "2 units were sold beyond the stock", "open"},
+		"duplicated":     {func(r *Report) { r.Books.Duplicated = 2 }, bad, "beyond their limit", "open"},
+		"lost":           {func(r *Report) { r.Books.Lost = 2 }, bad, "promised and have no row", "open"},
+		"untold":         {func(r *Report) { r.Books.Untold = 2 }, bad, "buyers who were refused", "open"},
+		"dead letters":   {func(r *Report) { r.Books.DeadLetters = 2 }, bad, "2 records could not settle", "open"},
+		"missing":        {func(r *Report) { r.Payments.Paid, r.Payments.Fault = 470, "gone" }, bad, "10 of 480", "shop"},
+		"slow payments":  {func(r *Report) { r.Payments.InTime, r.Payments.Max = 470, 45 }, bad, "slowest 45 s", "faster"},
+		"no payments":    {func(r *Report) { r.Payments = Payments{} }, noted, "were not rehearsed", ""},
+		"busy":           {func(r *Report) { r.Headroom.Machine = 0.95 }, warn, "95 % busy", "this rate"},
+		"unmeasured":     {func(r *Report) { r.Headroom.Machine = 0 }, noted, "could not be measured", ""},
+		"full redis":     {func(r *Report) { r.Headroom.Redis = []RedisLoad{{"r:1", 1, 90, 100}} }, bad, "90 %", "maxmemory"},
+		"full journal":   {func(r *Report) { r.Headroom.Journal = 60_000 }, warn, "60 %", "journal_max_orders"},
+		"many in flight": {func(r *Report) { r.Rush.Connections = 19_000 }, warn, "95 %", "max_in_flight"},
+		"never sold out": {func(r *Report) { delete(r.Rush.Ended, "sold_out") }, noted, "did not sell out", ""},
+		"a note":         {func(r *Report) { r.Notes = []string{"100% real"} }, noted, "100% real", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := flawless()
@@ -86,9 +87,9 @@ func TestReasons(t *testing.T) {
 			require.GreaterOrEqual(t, at, 0, "%+v", r.Reasons)
 			require.Equal(t, c.tone, r.Reasons[at].Tone)
 			require.Contains(t, r.Reasons[at].Advice, c.advice)
-			require.Equal(t, c.tone != report.ToneBad, r.Go(), r.Verdict)
-			if c.tone == report.ToneBad {
-				require.Equal(t, report.ToneBad, r.Reasons[0].Tone, "what is against the sale is first")
+			require.Equal(t, c.tone != bad, r.Go(), r.Verdict)
+			if c.tone == bad {
+				require.Equal(t, bad, r.Reasons[0].Tone, "what is against the sale is first")
 				require.NotEmpty(t, r.Reasons[at].Advice)
 			}
 		})

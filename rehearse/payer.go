@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/role"
 	"flashsale/sale"
 )
 
@@ -234,21 +235,23 @@ type builtin struct {
 
 func (b *builtin) pay(ctx context.Context, order *told) error {
 	body := fmt.Appendf(nil, `{"payment_id":%q}`, paymentPrefix+order.OrderID)
-	for {
+	var refused error
+	done := role.Until(ctx, role.Always(payAgain), func() bool {
 		status, answer, err := send(ctx, b.http, http.MethodPut, b.base+paymentPath(order.OrderID), b.token, body)
 		switch {
 		case err == nil && status == http.StatusOK:
 			b.paid(order.OrderID)
-			return nil
+			return true
 		case err == nil && status != http.StatusServiceUnavailable && !notConfirmed(status, answer):
-			return fmt.Errorf("the payment was answered %d: %.200s", status, answer)
+			refused = fmt.Errorf("the payment was answered %d: %.200s", status, answer)
+			return true
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(payAgain):
-		}
+		return false
+	})
+	if !done {
+		return ctx.Err()
 	}
+	return refused
 }
 
 // notConfirmed reports whether the answer asks for a repetition, because the order is on its way to the database.

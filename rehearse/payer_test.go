@@ -85,7 +85,8 @@ func TestBuiltInPayer(t *testing.T) {
 	cancel()
 	p.workers.Wait()
 	found := p.results("built-in", time.Minute)
-	require.Equal(t, Payments{Payer: "built-in", Asked: 20, Paid: 20, InTime: 20, Within: 60, P50: found.P50, Max: found.Max}, found)
+	require.Equal(t, Payments{Payer: "built-in", Asked: 20, Paid: 20, InTime: 20, Within: 60, P50: found.P50, Max: found.Max},
+		found)
 	require.GreaterOrEqual(t, found.Max, (2 * payAgain).Seconds())
 	require.GreaterOrEqual(t, found.Max, found.P50)
 	require.EqualValues(t, 20, p.results("", time.Nanosecond).Paid)
@@ -155,7 +156,8 @@ func TestAShopThatCallsBack(t *testing.T) {
 		requests = append(requests, asked)
 		mu.Unlock()
 		for range 2 {
-			status, _, err := send(r.Context(), http.DefaultClient, "PUT", asked.CallbackURL, asked.Token, []byte(`{"payment_id":"p"}`))
+			status, _, err := send(r.Context(), http.DefaultClient, "PUT", asked.CallbackURL, asked.Token,
+				[]byte(`{"payment_id":"p"}`))
 			if err != nil {
 				t.Error(err)
 			}
@@ -229,9 +231,10 @@ func TestAShopThatDoesNot(t *testing.T) {
 // Only an answer that is this press's order is paid.
 func TestOrdersOfAnswers(t *testing.T) {
 	of := &sale.Sale{ID: "spring"}
-	for code, is := range map[string]bool{"queued": true, "held": true, "replayed": true, "already_bought": false, "key_reused": false,
-		"sold_out": false, "unknown": false} {
-		found := ordered(&loadtest.Told{Code: code, OrderID: "123", Buyer: "ann", Lines: []loadtest.Asked{{SKU: "a", Quantity: 1}}}, of)
+	lines := []loadtest.Asked{{SKU: "a", Quantity: 1}}
+	for code, is := range map[string]bool{"queued": true, "held": true, "replayed": true, "already_bought": false,
+		"key_reused": false, "sold_out": false, "unknown": false} {
+		found := ordered(&loadtest.Told{Code: code, OrderID: "123", Buyer: "ann", Lines: lines}, of)
 		require.Equal(t, is, found != nil, code)
 	}
 	require.Nil(t, ordered(&loadtest.Told{Code: "queued"}, of))

@@ -118,7 +118,7 @@ func (r *Report) Page(foot string) *report.Page {
 	}
 	return &report.Page{
 		Title: "Rehearsal of sale " + r.Sale,
-		Lead: fmt.Sprintf("%s buyers, %s presses a second asked, %d gateways and %d settling processes, on the servers of the sale.",
+		Lead: fmt.Sprintf("%s buyers, %s presses a second asked, %d gateways, %d settling processes, the servers of the sale.",
 			report.Count(int64(r.Asked.Buyers)), report.Number(r.Asked.Rate), r.Asked.Gateways, r.Asked.Settles),
 		Verdict: verdict, Charts: r.charts, Tables: slices.Concat(r.ownTables(), r.tables), Foot: foot,
 	}

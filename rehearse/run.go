@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app"
 	"flashsale/loadtest"
+	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/settings"
 )
@@ -188,19 +189,9 @@ func (st *stage) openPayer(o *Options) (pay *payer, name string, closePayer func
 
 // awaitPayments waits until every call-back has arrived, at most as long as one may take.
 func awaitPayments(ctx context.Context, pay *payer, within time.Duration) {
-	limit := time.NewTimer(within)
-	defer limit.Stop()
-	ticker := time.NewTicker(payEvery)
-	defer ticker.Stop()
-	for pay.unpaid() > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case <-limit.C:
-			return
-		case <-ticker.C:
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	role.Until(ctx, role.Always(payEvery), func() bool { return pay.unpaid() == 0 })
 }
 
 func (st *stage) meters() *meters {
@@ -259,7 +250,8 @@ func (st *stage) readBooks(parent context.Context, r *Report, memory *loadtest.M
 	}
 	for _, c := range st.children {
 		if !c.running() {
-			r.Notes = append(r.Notes, fmt.Sprintf("A process ended during the rehearsal: %s. Its last lines: %s", c.name, c.log()))
+			r.Notes = append(r.Notes,
+				fmt.Sprintf("A process ended during the rehearsal: %s. Its last lines: %s", c.name, c.log()))
 		}
 	}
 }
@@ -281,5 +273,3 @@ func (e evidence) EachOrder(ctx context.Context, id string, each func(sale.Order
 func (e evidence) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
 	return e.api.Stock(ctx, id)
 }
-
-var _ loadtest.Books = evidence{}

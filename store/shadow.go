@@ -88,8 +88,8 @@ func (h *ShadowSchema) Remains(ctx context.Context) (*ShadowRemains, error) {
 		remains.Age = time.Duration(age) * time.Millisecond
 		return remains, nil
 	}
-	return nil, fmt.Errorf("schema %s holds tables that no rehearsal of this engine made: %s. Nothing was changed: move them, or "+
-		"drop the schema", h.names.Schema(), strings.Join(sortedNames(tables), ", "))
+	return nil, fmt.Errorf("schema %s holds tables that no rehearsal of this engine made: %s. Nothing was changed: move them, "+
+		"or drop the schema", h.names.Schema(), strings.Join(sortedNames(tables), ", "))
 }
 
 // The end of the mark's comment.

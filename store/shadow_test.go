@@ -179,7 +179,8 @@ func TestRightsOfAShadow(t *testing.T) {
 			real.exec(t, "GRANT SELECT ON "+identifier(config.DBName)+".* TO "+config.User+"@'%'")
 			rights := slices.DeleteFunc(rightsOf(names), func(right string) bool { return right == missing || missing == "all" })
 			if len(rights) > 0 {
-				real.exec(t, "GRANT "+strings.Join(rights, ", ")+" ON "+identifier(real.names.Schema())+".* TO "+config.User+"@'%'")
+				real.exec(t, fmt.Sprintf("GRANT %s ON %s.* TO %s@'%%'", strings.Join(rights, ", "),
+					identifier(real.names.Schema()), config.User))
 			}
 			account, err := Open(Options{Driver: DriverMySQL, DSN: config.FormatDSN()})
 			require.NoError(t, err)

@@ -52,7 +52,8 @@ func (s *stack) theReal() map[string]string {
 		require.NoError(s.t, err)
 		found["key "+key] = fmt.Sprint(value)
 	}
-	rows, err := s.DB().QueryContext(s.t.Context(), "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
+	rows, err := s.DB().QueryContext(s.t.Context(),
+		"SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
 	require.NoError(s.t, err)
 	defer rows.Close()
 	for rows.Next() {
@@ -326,7 +327,7 @@ func TestRehearsalsThatAreRefused(t *testing.T) {
 	}{
 		{1, "not found", []string{"nowhere", "--buyers", "10"}},
 		{80, "--rate must be above 0", []string{"spring", "--buyers", "10", "--rate", "0"}},
-		{80, "--pay-url \"ftp://x/\" must be an http or https URL", []string{"spring", "--buyers", "10", "--pay-url", "ftp://x/"}},
+		{80, "--pay-url \"ftp://x/\" must be an http", []string{"spring", "--buyers", "10", "--pay-url", "ftp://x/"}},
 		{80, "--buyers must be 1 to", []string{"spring", "--buyers", "0"}},
 		{1, "has connections for at most", []string{"spring", "--buyers", "9000000"}},
 		{80, "--report: open /nowhere/x.html", []string{"spring", "--buyers", "10", "--report", "/nowhere/x.html"}},

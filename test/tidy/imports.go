@@ -59,7 +59,7 @@ var directions = map[string]direction{
 		"expiry", "brake", "store", "admin", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
-	"rehearse": {[]string{"app", "sale", "settings", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},
+	"rehearse": {[]string{"app", "sale", "settings", "role", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},
 		"a rehearsal is an assembly as app is: it makes a deployment of its own, is a client of it, and removes it"},
 	"cli": {[]string{"app", "sale", "settings", "kafka", "settle", "store", "adminclient", "audit", "doctor", "embedded",
 		"loadtest", "rehearse"},
