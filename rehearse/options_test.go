@@ -68,7 +68,7 @@ func TestMoreBuyersThanConnections(t *testing.T) {
 func TestSettingsOfTheShadow(t *testing.T) {
 	real := &settings.Settings{Namespace: "flashsale"}
 	real.Admin.Token, real.Gateway.Listen, real.Gateway.MaxInFlight = "real-token", "0.0.0.0:80", 7
-	real.Auth.HS256PreviousSecret = "previous"
+	real.Auth.HS256PreviousSecret, real.Admin.Tokens = "previous", "ann:admin:0123456789abcdef"
 	names, err := sale.ShadowOf("flashsale", "shop")
 	require.NoError(t, err)
 	a, b := shadowSettings(real, names), shadowSettings(real, names)
@@ -76,6 +76,7 @@ func TestSettingsOfTheShadow(t *testing.T) {
 	require.Equal(t, []string{anyPort, anyPort, anyPort}, []string{a.Gateway.Listen, a.Admin.Listen, a.Settle.Listen})
 	require.Equal(t, 7, a.Gateway.MaxInFlight, "what bounds the real gateways bounds these")
 	require.Empty(t, a.Auth.HS256PreviousSecret)
+	require.Empty(t, a.Admin.Tokens, "no real token opens the shadow")
 	for _, secret := range []settings.Secret{a.Admin.Token, a.Shop.Token, a.Auth.HS256Secret} {
 		require.Len(t, secret.Reveal(), 2*secretBytes)
 	}

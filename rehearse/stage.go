@@ -33,7 +33,7 @@ func shadowSettings(of *settings.Settings, names sale.Shadow) *settings.Settings
 	s.Gateway.Listen, s.Admin.Listen, s.Settle.Listen = anyPort, anyPort, anyPort
 	s.Gateway.ShutdownTimeout = childTimeout
 	s.Admin.Token, s.Shop.Token, s.Auth.HS256Secret = secret(), secret(), secret()
-	s.Auth.HS256PreviousSecret = ""
+	s.Auth.HS256PreviousSecret, s.Admin.Tokens = "", ""
 	s.Log.Level = "info" // the processes say in their log where they listen
 	return &s
 }
