@@ -66,12 +66,12 @@ func TestMoreBuyersThanConnections(t *testing.T) {
 
 // The shadow has names, addresses and secrets of its own, and the real ones stay.
 func TestSettingsOfTheShadow(t *testing.T) {
-	real := &settings.Settings{Namespace: "flashsale"}
-	real.Admin.Token, real.Gateway.Listen, real.Gateway.MaxInFlight = "real-token", "0.0.0.0:80", 7
-	real.Auth.HS256PreviousSecret, real.Admin.Tokens = "previous", "ann:admin:0123456789abcdef"
+	original := &settings.Settings{Namespace: "flashsale"}
+	original.Admin.Token, original.Gateway.Listen, original.Gateway.MaxInFlight = "real-token", "0.0.0.0:80", 7
+	original.Auth.HS256PreviousSecret, original.Admin.Tokens = "previous", "ann:admin:0123456789abcdef"
 	names, err := sale.ShadowOf("flashsale", "shop")
 	require.NoError(t, err)
-	a, b := shadowSettings(real, names), shadowSettings(real, names)
+	a, b := shadowSettings(original, names), shadowSettings(original, names)
 	require.Equal(t, "flashsale.rehearsal", a.Namespace)
 	require.Equal(t, []string{anyPort, anyPort, anyPort}, []string{a.Gateway.Listen, a.Admin.Listen, a.Settle.Listen})
 	require.Equal(t, 7, a.Gateway.MaxInFlight, "what bounds the real gateways bounds these")
@@ -82,8 +82,8 @@ func TestSettingsOfTheShadow(t *testing.T) {
 	}
 	require.NotEqual(t, a.Admin.Token, a.Shop.Token)
 	require.NotEqual(t, a.Admin.Token, b.Admin.Token)
-	require.Equal(t, "real-token", real.Admin.Token.Reveal())
-	require.Equal(t, "flashsale", real.Namespace)
+	require.Equal(t, "real-token", original.Admin.Token.Reveal())
+	require.Equal(t, "flashsale", original.Namespace)
 }
 
 // The shadow's sale has every member of the real one but its window.

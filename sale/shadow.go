@@ -57,7 +57,9 @@ func (s Shadow) GuardNamespace(name string) error {
 }
 
 // GuardSchema returns nil only for the schema of the rehearsals.
-func (s Shadow) GuardSchema(name string) error { return guard("schema", name, s.schema, shadowSchemaEnd) }
+func (s Shadow) GuardSchema(name string) error {
+	return guard("schema", name, s.schema, shadowSchemaEnd)
+}
 
 func guard(what, name, realName, end string) error {
 	if realName == "" || strings.EqualFold(name, realName) || name != realName+end {

@@ -24,13 +24,13 @@ func TestKeysOfAShadow(t *testing.T) {
 	server := harness.Redis(t)
 	names, err := sale.ShadowOf("shop", "any")
 	require.NoError(t, err)
-	real, shadow := dialAs(t, server, "shop", ""), dialAs(t, server, names.Namespace(), "")
+	original, shadow := dialAs(t, server, "shop", ""), dialAs(t, server, names.Namespace(), "")
 	owner, err := shadow.Owner(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, owner)
 	require.NoError(t, shadow.DropShadow(t.Context(), names, "engine-2", nil), "nothing to drop")
 	of := sale.Sale{ID: "spring", Buckets: 2, ListVersion: 3}
-	for i, r := range []*Redis{real, shadow} {
+	for i, r := range []*Redis{original, shadow} {
 		_, err := r.Claim(t.Context(), fmt.Sprintf("engine-%d", i+1))
 		require.NoError(t, err)
 		for _, bucket := range of.BucketNames() {
@@ -43,7 +43,7 @@ func TestKeysOfAShadow(t *testing.T) {
 	before := fmt.Sprint(server.MustDo(t, "DBSIZE"))
 	require.Equal(t, "22", before)
 
-	require.ErrorIs(t, real.DropShadow(t.Context(), names, "engine-1", []sale.Sale{of}), sale.ErrNotShadow)
+	require.ErrorIs(t, original.DropShadow(t.Context(), names, "engine-1", []sale.Sale{of}), sale.ErrNotShadow)
 	require.ErrorIs(t, shadow.DropShadow(t.Context(), sale.Shadow{}, "engine-2", []sale.Sale{of}), sale.ErrNotShadow)
 	require.ErrorIs(t, shadow.DropShadow(t.Context(), names, "engine-1", []sale.Sale{of}), sale.ErrForeign)
 	require.Equal(t, before, fmt.Sprint(server.MustDo(t, "DBSIZE")))

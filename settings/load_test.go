@@ -257,7 +257,7 @@ func TestNeededByCommand(t *testing.T) {
 		"deadletter list": {"mysql.dsn"}, "deadletter replay": {"mysql.dsn"},
 		"sale open": {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"},
 		"load verdict": {"mysql.dsn", "admin.token"}, "rehearse": {"mysql.dsn"},
-		"token":        {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
+		"token": {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
 		"dev": nil, "config": nil, "version": nil, "gatewayish": nil,
 	}
 	for command, names := range needs {

@@ -171,16 +171,16 @@ func TestRightsOfAShadow(t *testing.T) {
 	names := shadowRights("x")
 	for _, missing := range append([]string{"all"}, rightsOf(names)...) {
 		t.Run(missing, func(t *testing.T) {
-			s, real := shadowed(t)
+			s, admin := shadowed(t)
 			config, err := mysql.ParseDSN(s.options.DSN)
 			require.NoError(t, err)
 			config.User, config.Passwd = fmt.Sprintf("r%d", databases.Add(1)), "secret"
-			real.exec(t, "CREATE USER "+config.User+"@'%' IDENTIFIED BY 'secret'")
-			real.exec(t, "GRANT SELECT ON "+identifier(config.DBName)+".* TO "+config.User+"@'%'")
+			admin.exec(t, "CREATE USER "+config.User+"@'%' IDENTIFIED BY 'secret'")
+			admin.exec(t, "GRANT SELECT ON "+identifier(config.DBName)+".* TO "+config.User+"@'%'")
 			rights := slices.DeleteFunc(rightsOf(names), func(right string) bool { return right == missing || missing == "all" })
 			if len(rights) > 0 {
-				real.exec(t, fmt.Sprintf("GRANT %s ON %s.* TO %s@'%%'", strings.Join(rights, ", "),
-					identifier(real.names.Schema()), config.User))
+				admin.exec(t, fmt.Sprintf("GRANT %s ON %s.* TO %s@'%%'", strings.Join(rights, ", "),
+					identifier(admin.names.Schema()), config.User))
 			}
 			account, err := Open(Options{Driver: DriverMySQL, DSN: config.FormatDSN()})
 			require.NoError(t, err)
@@ -192,14 +192,14 @@ func TestRightsOfAShadow(t *testing.T) {
 			if missing != "all" {
 				require.Contains(t, denied, missing)
 			}
-			require.False(t, real.schemaThere(t))
+			require.False(t, admin.schemaThere(t))
 			_, grant, found := strings.Cut(err.Error(), "Type there: ")
 			require.True(t, found)
-			real.exec(t, grant)
+			admin.exec(t, grant)
 			require.NoError(t, h.CheckRights(t.Context()))
 			require.NoError(t, h.Make(t.Context()))
 			require.NoError(t, h.Remove(t.Context()))
-			require.False(t, real.schemaThere(t))
+			require.False(t, admin.schemaThere(t))
 		})
 	}
 }

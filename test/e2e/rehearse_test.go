@@ -148,7 +148,19 @@ func aDraft(t *testing.T) *stack {
 	d := lasting(phone(100), stockItem{SKU: "case", Stock: 500, PriceCents: 900})
 	d.Buckets = 2
 	s.create("spring", d)
+	s.chained()
 	return s
+}
+
+// chained waits until the real engine has chained its trail, after which only a further change changes its tables.
+func (s *stack) chained() {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		var waiting int
+		require.NoError(s.t, s.DB().QueryRowContext(s.t.Context(),
+			"SELECT COUNT(*) FROM trail WHERE position IS NULL").Scan(&waiting))
+		return waiting == 0
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // TestRehearsal: 200 buyers press for a draft, by the real path, are judged, and nothing is left; with the built-in payer and
@@ -343,4 +355,35 @@ func TestRehearsalsThatAreRefused(t *testing.T) {
 	assert.Equal(t, 1, result.Code)
 	assert.Contains(t, result.Stderr, "sale spring is open")
 	s.noShadow()
+}
+
+// TestRehearsalWithItsRights: a missing right in Redis or Kafka is refused before anything is made, with the line that grants
+// it; with what the operators' page asks for, and no more, the rehearsal runs.
+func TestRehearsalWithItsRights(t *testing.T) {
+	s, _ := secured(t)
+	s.as("fs-settle").Launch(0, 1)
+	s.as("fs-gateway").Launch(1, 0)
+	s.Settles[0].Ready()
+	s.Gateways[0].Ready()
+	s.as("fs-migrate")
+	s.create("spring", lasting(phone(50)))
+	refused := func(said string) {
+		t.Helper()
+		_, result := s.rehearse("--buyers", "10")
+		require.Equal(t, 1, result.Code)
+		require.Contains(t, result.Stderr, said)
+		require.Empty(t, s.keys(s.shadow()+"*"))
+		require.Zero(t, s.shadowSchemas())
+	}
+	refused("ACL SETUSER flashsale ~" + s.shadow() + ":*")
+	s.Redis[0].MustDo(t, "ACL", "SETUSER", "flashsale", "~"+s.shadow()+":*")
+	refused("kafka denies Delete, Delete of the group for " + s.shadow() + ".* to fs-migrate")
+	grant(t, s.Kafka, []string{"fs-migrate", "--operation", "All", "--topic", s.shadow() + ".", "--group", s.shadow() + ".",
+		"--resource-pattern-type", "prefixed"})
+	found, result := s.rehearse("--buyers", "100", "--rate", "50")
+	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
+	require.Equal(t, "go", found.Verdict)
+	require.EqualValues(t, 50, found.Books.Sold)
+	require.Empty(t, s.keys(s.shadow()+"*"))
+	require.Zero(t, s.shadowSchemas())
 }
