@@ -82,7 +82,7 @@ func (r *Report) judgeAnswers() report.Reason {
 		sale.OutcomeUnavailable.String():     "A store was slow or away, or the journal was full; look at the logs.",
 		sale.OutcomeOverloaded.String():      "Raise gateway.max_in_flight or gateway.max_connections, or add gateways.",
 		sale.OutcomeFenced.String():          "A bucket was rebuilt during the rush; look for a Redis that restarted.",
-		sale.OutcomeRateLimited.String():     "The rules slow buyers down; see flashsale rules get.",
+		sale.OutcomeRateLimited.String():     "The rules or the brake slow buyers down; see flashsale rules get.",
 		sale.OutcomeUnauthenticated.String(): "The clocks of this machine and Redis differ.",
 	}
 	var found []string

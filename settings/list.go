@@ -167,7 +167,8 @@ func settleSection() []Setting {
 
 func reserveSection() []Setting {
 	return []Setting{
-		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, settle, dev, doctor, rehearse},
+		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders",
+			Used:  []string{gateway, settle, dev, doctor, rehearse},
 			check: between(1, 10_000_000),
 			Doc:   "Most orders in a bucket's journal; while it is full, purchases get unavailable. See brake.journal_percent.",
 			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},
