@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -77,6 +78,14 @@ func TestRightsOfAShadow(t *testing.T) {
 	client, err := broker.ClientOf("")
 	require.NoError(t, err)
 	defer client.Close()
+	some := kadm.NewACLs().Allow("User:rehearser").AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).
+		Topics("shop.").Operations(kmsg.ACLOperationCreate, kmsg.ACLOperationAlter)
+	_, err = kadm.NewClient(client).CreateACLs(t.Context(), some)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		err := kafka.CheckShadowRights(t.Context(), options, names, 2, 1)
+		return err != nil && strings.Contains(err.Error(), "kafka denies Delete, Delete of the group for")
+	}, kafkabench.Soon, kafkabench.Often, "a user who sees a topic may still not delete it")
 	grant := kadm.NewACLs().Allow("User:rehearser").AllowHosts("*").ResourcePatternType(kadm.ACLPatternPrefixed).
 		Topics("shop.rehearsal.").Groups("shop.rehearsal.").Operations(kmsg.ACLOperationAll)
 	results, err := kadm.NewClient(client).CreateACLs(t.Context(), grant)

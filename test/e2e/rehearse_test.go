@@ -378,8 +378,10 @@ func TestRehearsalWithItsRights(t *testing.T) {
 	refused("ACL SETUSER flashsale ~" + s.shadow() + ":*")
 	s.Redis[0].MustDo(t, "ACL", "SETUSER", "flashsale", "~"+s.shadow()+":*")
 	refused("kafka denies Delete, Delete of the group for " + s.shadow() + ".* to fs-migrate")
-	grant(t, s.Kafka, []string{"fs-migrate", "--operation", "All", "--topic", s.shadow() + ".", "--group", s.shadow() + ".",
-		"--resource-pattern-type", "prefixed"})
+	for _, resource := range []string{"--topic", "--group"} {
+		grant(t, s.Kafka, []string{"fs-migrate", "--operation", "All", resource, s.shadow() + ".", "--resource-pattern-type",
+			"prefixed"})
+	}
 	found, result := s.rehearse("--buyers", "100", "--rate", "50")
 	require.Zero(t, result.Code, "%s\n%s", result.Stdout, result.Stderr)
 	require.Equal(t, "go", found.Verdict)
