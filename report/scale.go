@@ -88,7 +88,7 @@ func Number(v float64) string {
 		return "–"
 	case v == 0:
 		return "0" // and not -0
-	case math.Abs(v) < 1000:
+	case math.Abs(roundTo(v, 3)) < 1000:
 		return strconv.FormatFloat(roundTo(v, 3), 'f', -1, 64)
 	}
 	return Count(int64(math.Round(v)))
