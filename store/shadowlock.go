@@ -10,8 +10,9 @@ import (
 	"flashsale/sale"
 )
 
+// A server notices the end of a connection a moment after it, so taking the lock waits three seconds for one that was killed.
 const (
-	sqlTakeShadowLock = "SELECT GET_LOCK(?, 0)"
+	sqlTakeShadowLock = "SELECT GET_LOCK(?, 3)"
 	sqlHaveShadowLock = "SELECT IS_USED_LOCK(?) = CONNECTION_ID()"
 	sqlGiveShadowLock = "SELECT RELEASE_LOCK(?)"
 )
