@@ -113,7 +113,8 @@ func TestAPageWithAChartThatCannotBeDrawnIsNotWritten(t *testing.T) {
 
 func TestNumbersForPeople(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "0", 0.001234: "0.00123", 1.5: "1.5", 12.345: "12.3", 999.4: "999", 999.7: "1,000", 1000: "1,000", 1234567.8: "1,234,568",
+		0: "0", 0.001234: "0.00123", 1.5: "1.5", 12.345: "12.3", 999.4: "999", 999.7: "1,000", 1000: "1,000",
+		1234567.8: "1,234,568",
 		-1234: "-1,234", -0.5: "-0.5", 100: "100",
 	} {
 		require.Equal(t, want, Number(v))
