@@ -148,6 +148,28 @@ func (c *Client) Stats(ctx context.Context, id string) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, salePath(id, "stats"), nil)
 }
 
+// Stock reads the stock of each SKU of a sale, at one moment.
+func (c *Client) Stock(ctx context.Context, id string) (map[string]sale.Stock, error) {
+	body, err := c.Stats(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var stats struct {
+		Items []struct {
+			SKU string `json:"sku"`
+			sale.Stock
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(body, &stats); err != nil {
+		return nil, fmt.Errorf("read the stats of sale %s: %w", id, err)
+	}
+	stock := make(map[string]sale.Stock, len(stats.Items))
+	for _, item := range stats.Items {
+		stock[item.SKU] = item.Stock
+	}
+	return stock, nil
+}
+
 // Rules reads the rules in force.
 func (c *Client) Rules(ctx context.Context) ([]byte, error) {
 	return c.quick(ctx, http.MethodGet, "/admin/v1/rules", nil)

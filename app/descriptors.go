@@ -11,6 +11,9 @@ const (
 	leastConnections = 16   // minimum for a process with fewer descriptors than ownDescriptors
 )
 
+// DescriptorLimit returns how many files a process of this user may have open; the largest value where there is no limit.
+func DescriptorLimit() uint64 { return descriptorLimit() }
+
 // buyersConnections returns how many connections buyers may have: the wanted number, but at most the process's
 // descriptor limit less the engine's own descriptors. Without this bound buyers could use all descriptors, and an
 // operator could not connect to pause a sale.

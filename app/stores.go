@@ -12,6 +12,9 @@ func OpenStore(s *settings.Settings) (*store.Store, error) {
 	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
 }
 
+// OpenRedis prepares the connections to the Redis in the settings, for a command.
+func OpenRedis(s *settings.Settings) (*scripts.Redis, error) { return dialRedis(s, false) }
+
 // dialRedis prepares the connections to Redis; Redis need not be up yet.
 func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	return scripts.Dial(scripts.Options{

@@ -3,13 +3,13 @@ package cli
 import "flashsale/app"
 
 // Gateway is the process that sells.
-type Gateway struct{}
+type Gateway struct{ supervised }
 
 // Run serves buyers and operators until the process is told to end.
-func (Gateway) Run(inv *invocation) error {
+func (c Gateway) Run(inv *invocation) error {
 	s, err := inv.processSettings("gateway")
 	if err != nil {
 		return err
 	}
-	return app.RunGateway(inv.ctx, s, newLogger(inv.stderr, s.Log.Level))
+	return app.RunGateway(c.until(inv), s, newLogger(inv.stderr, s.Log.Level))
 }

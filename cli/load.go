@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"flashsale/adminclient"
 	"flashsale/loadtest"
+	"flashsale/sale"
 )
 
 // Load tests a sale under load and judges the result from the database.
@@ -86,6 +88,7 @@ type loadRush struct {
 	MaxAttempts    int           `help:"Attempts per press, including the first." default:"10"`
 	Seed           uint64        `help:"Seed for lines, quantities and repeats." default:"1"`
 	History        string        `help:"File for the answers to the buyers, one JSON line per answer."`
+	Report         string        `placeholder:"FILE.html" help:"File for the report with charts, one HTML page."`
 	Output         string        `short:"o" enum:"text,json" default:"text" help:"Output format: text or json."`
 }
 
@@ -112,11 +115,35 @@ func (c loadRush) Run(inv *invocation) (err error) {
 		defer func() { err = errors.Join(err, history.Close()) }()
 		options.History = history
 	}
+	page, err := openPage(c.Report)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, page.close()) }()
+	if page != nil {
+		options.Timeline, options.Books = true, c.books(inv)
+	}
 	report, err := loadtest.Rush(inv.ctx, options)
 	if report == nil {
 		return err
 	}
+	if page != nil {
+		err = errors.Join(err, page.write(report.Page(madeBy(time.Now()))))
+	}
 	return errors.Join(printAs(inv.stdout, c.Output, report, report.WriteTo), err)
+}
+
+// books returns what reads the books of the sale from the operators' API, nil where no token of operators is set.
+func (c *loadRush) books(inv *invocation) func(context.Context) (map[string]sale.Stock, error) {
+	s, err := inv.settings("load") // only these settings: tokens from a file need no secret
+	if err != nil || s.Admin.Token == "" {
+		return nil
+	}
+	client, err := adminclient.NewClient(s.Admin.URL, s.Admin.Token.Reveal())
+	if err != nil {
+		return func(context.Context) (map[string]sale.Stock, error) { return nil, err }
+	}
+	return func(ctx context.Context) (map[string]sale.Stock, error) { return client.Stock(ctx, c.Sale) }
 }
 
 type loadTargets struct {

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,13 @@ type RushOptions struct {
 	History        io.Writer     // the answers to buyers, one JSON line per answer; nil: none
 	Progress       io.Writer     // one line per second; nil: none
 	Rewrite        bool          // Progress is a terminal: each line replaces the one before
+	Each           func(*Told)   // called with each answer, one at a time; it must not wait. nil: none
+	Timeline       bool          // record what happens step by step, for the charts of the report
+
+	// Books reads the stock of each SKU of the sale, twice a second while the rush runs and afterwards until
+	// nothing is in flight, for BooksWait at most. nil: the report has no settled units.
+	Books     func(ctx context.Context) (map[string]sale.Stock, error)
+	BooksWait time.Duration // default 30s
 }
 
 // Bounds and defaults of a rush.
@@ -43,6 +51,8 @@ const (
 	maxRetryAfter      = time.Minute
 	perhapsDelay       = 200 * time.Millisecond // shortest wait before a press with a lost answer is repeated
 	progressEvery      = time.Second
+	booksEvery         = 500 * time.Millisecond
+	defaultBooksWait   = 30 * time.Second
 )
 
 func (o *RushOptions) setDefaults(now time.Time) {
@@ -52,6 +62,7 @@ func (o *RushOptions) setDefaults(now time.Time) {
 	setDefault(&o.Timeout, defaultTimeout)
 	setDefault(&o.MaxAttempts, defaultAttempts)
 	setDefault(&o.Seed, 1)
+	setDefault(&o.BooksWait, defaultBooksWait)
 	setDefault(&o.Nonce, fmt.Sprintf("rush-%x", now.UnixMilli()))
 }
 
@@ -93,6 +104,7 @@ func (o *RushOptions) validate() error {
 	check(o.Connections >= 1 && o.Connections <= o.MaxConnections && o.MaxConnections <= maxConnections,
 		"connections must be 1 to the largest number, which is at most %d", maxConnections)
 	check(o.Timeout > 0, "timeout must be above 0")
+	check(o.BooksWait > 0, "the wait for the books must be above 0")
 	check(o.MaxAttempts >= 1, "attempts must be 1 or more")
 	check(sale.ValidKey(o.Nonce) && len(o.Nonce) <= sale.MaxKeyBytes/2, "nonce %.70q cannot begin a key", o.Nonce)
 	return errors.Join(errs...)

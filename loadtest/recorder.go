@@ -33,16 +33,23 @@ type recorder struct {
 	presses  int64
 	retries  int64
 	lates    int64
+	arrivals int64         // first attempts
+	arrived  time.Duration // from the start until the last first attempt left
+	timeline *Timeline     // nil without one
+	each     func(*Told)   // nil without one
 	history  *bufio.Writer // nil without a history
 	failure  error         // the first error of writing the history
 	unsent   error         // the error of the last press that was not sent
 }
 
-func newRecorder(history io.Writer, start time.Time) *recorder {
+func newRecorder(history io.Writer, timeline bool, start time.Time) *recorder {
 	histogram := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, histogramMax, histogramDigits) }
 	r := &recorder{
 		start: start, attempts: map[string]int64{}, finals: map[string]int64{},
 		latency: histogram(), decided: histogram(), second: histogram(),
+	}
+	if timeline {
+		r.timeline = newTimeline()
 	}
 	if history != nil {
 		r.history = bufio.NewWriterSize(history, historyBuffer)
@@ -70,6 +77,14 @@ func (r *recorder) answer(t *Told, final bool, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attempts[t.Code]++
+	left := t.left.Sub(r.start)
+	if t.Attempt == 1 {
+		r.arrivals++
+		r.arrived = max(r.arrived, left)
+	}
+	if r.timeline != nil {
+		r.timeline.count(t, left, t.At.Sub(r.start))
+	}
 	record(r.latency, t.LatencyUS)
 	record(r.second, t.LatencyUS)
 	if final {
@@ -78,6 +93,9 @@ func (r *recorder) answer(t *Told, final bool, took time.Duration) {
 		record(r.decided, took.Microseconds())
 	} else {
 		r.retries++
+	}
+	if r.each != nil {
+		r.each(t)
 	}
 	if line != nil && r.failure == nil {
 		_, r.failure = r.history.Write(line)
@@ -180,7 +198,17 @@ func (r *recorder) report(took time.Duration, connections int) *Report {
 	return &Report{
 		Seconds: took.Seconds(), Presses: r.presses, Retries: r.retries, Late: r.lates, Connections: connections,
 		Rate:    float64(r.presses+r.retries) / took.Seconds(),
-		Answers: r.attempts, Ended: r.finals,
+		Answers: r.attempts, Ended: r.finals, Timeline: r.timeline,
 		Latency: percentiles(r.latency), Decided: percentiles(r.decided),
 	}
+}
+
+// reached returns the rate of the arrivals in presses a second: of all gaps between the first and the last one.
+func (r *recorder) reached() float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.arrivals < 2 || r.arrived <= 0 {
+		return 0
+	}
+	return float64(r.arrivals-1) / r.arrived.Seconds()
 }

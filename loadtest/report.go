@@ -22,10 +22,15 @@ type Report struct {
 	Late        int64            `json:"late"` // left over 10 ms after they were due: the latencies include that wait
 	Answers     map[string]int64 `json:"answers"`
 	Ended       map[string]int64 `json:"ended"`
-	Latency     Percentiles      `json:"latency_ms"` // of every answer, from the moment its attempt was due
-	Decided     Percentiles      `json:"decided_ms"` // of every press, from its first attempt to its last answer
+	Latency     Percentiles      `json:"latency_ms"`    // of every answer, from the moment its attempt was due
+	Decided     Percentiles      `json:"decided_ms"`    // of every press, from its first attempt to its last answer
+	Asked       float64          `json:"asked_per_s"`   // arrivals, as in the options
+	Reached     float64          `json:"reached_per_s"` // arrivals, as they left; 0 for less than two
 	Seed        uint64           `json:"seed"`
 	Nonce       string           `json:"nonce"`
+	Timeline    *Timeline        `json:"-"` // nil unless the options ask for one
+	Books       []BooksReading   `json:"-"` // empty without RushOptions.Books
+	opts        *RushOptions
 }
 
 // Percentiles of a latency, in milliseconds.

@@ -48,17 +48,22 @@ type rush struct {
 func (r *rush) run(ctx context.Context) (*Report, error) {
 	start := time.Now()
 	r.schedule = newSchedule(r.opts, start)
-	r.recorder = newRecorder(r.opts.History, start)
+	r.recorder = newRecorder(r.opts.History, r.opts.Timeline, start)
+	r.recorder.each = r.opts.Each
 	stopped := context.AfterFunc(ctx, r.schedule.stop)
 	defer stopped()
 	for range min(r.opts.Connections, len(r.opts.Crowd)) {
 		r.addWorker(ctx)
 	}
 	stopProgress := r.showProgress()
+	stopBooks := r.readBooks(ctx, start)
 	r.workers.Wait()
+	took := time.Since(start)
 	stopProgress()
-	report := r.recorder.report(time.Since(start), int(r.count.Load()))
-	report.Seed, report.Nonce = r.opts.Seed, r.opts.Nonce
+	report := r.recorder.report(took, int(r.count.Load()))
+	report.Seed, report.Nonce, report.opts = r.opts.Seed, r.opts.Nonce, r.opts
+	report.Asked, report.Reached = r.opts.Rate, r.recorder.reached()
+	report.Books = stopBooks()
 	return report, errors.Join(r.recorder.nothingSent(), r.recorder.allRefused(), r.recorder.flush())
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"flashsale/sale"
 )
@@ -22,6 +23,7 @@ type Told struct {
 	OrderStatus string    `json:"order_status,omitempty"`
 	LatencyUS   int64     `json:"latency_us"` // from the moment the attempt was due
 	orderID     sale.OrderID
+	left        time.Time // when the attempt left; zero in a history
 }
 
 // Codes that no gateway sends; the client sets them for a connection without a valid answer.

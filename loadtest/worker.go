@@ -77,7 +77,8 @@ func (w *worker) send(ctx context.Context, p *press) Told {
 	member := &w.rush.opts.Crowd[p.member]
 	w.request = appendRequest(w.request[:0], server, w.rush.opts, p, member.Token)
 	told := Told{Buyer: member.Buyer, Sale: w.rush.opts.Sale, Lines: p.lines, Key: p.key, Attempt: p.attempt}
-	err := w.conns[p.server].Do(ctx, w.request, deadline(time.Now(), w.rush.opts.Timeout), &w.response)
+	told.left = time.Now()
+	err := w.conns[p.server].Do(ctx, w.request, deadline(told.left, w.rush.opts.Timeout), &w.response)
 	now := time.Now()
 	told.At = sale.Time{Time: now}
 	told.LatencyUS = now.Sub(p.due).Microseconds()

@@ -2,25 +2,28 @@ package settings
 
 // Names of processes and commands in the columns Used and Needed.
 const (
-	dev     = "dev"
-	gateway = "gateway"
-	settle  = "settle"
-	migrate = "migrate"
-	audit   = "audit"
-	doctor  = "doctor"
-	token   = "token"
-	verdict = "load verdict"
+	dev      = "dev"
+	gateway  = "gateway"
+	settle   = "settle"
+	migrate  = "migrate"
+	audit    = "audit"
+	doctor   = "doctor"
+	token    = "token"
+	verdict  = "load verdict"
+	rehearse = "rehearse"
 )
 
 var (
-	purchasePath = []string{gateway, settle, audit, doctor}
-	kafkaUsers   = []string{gateway, settle, migrate, audit, doctor}
+	purchasePath = []string{gateway, settle, audit, doctor, rehearse}
+	kafkaUsers   = []string{gateway, settle, migrate, audit, doctor, rehearse}
 	queue        = []string{gateway, settle, migrate, doctor}
-	needDatabase = []string{gateway, settle, migrate, verdict, doctor}
+	needDatabase = []string{gateway, settle, migrate, verdict, doctor, rehearse}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
 	operators    = []string{"sale", "rules", "trail", "orders", "deadletter", audit, verdict}
+	apiUsers     = append(operators[:len(operators):len(operators)], "load rush")
 	loads        = []string{"load rush", "load targets"}
 	signers      = append([]string{gateway, token}, loads...)
+	signsLike    = append(signers[:len(signers):len(signers)], rehearse) // with a secret of its own
 	everything   = []string{"every command"}
 )
 
@@ -68,7 +71,7 @@ func gatewaySection() []Setting {
 			Doc: "Open buyer connections, capped at the open file limit less 1,000; each further one gets overloaded and " +
 				"is closed.",
 			bind: func(s *Settings) any { return &s.Gateway.MaxConnections }},
-		{Name: "gateway.max_in_flight", Default: "20000", Unit: "purchases", Used: []string{gateway, dev},
+		{Name: "gateway.max_in_flight", Default: "20000", Unit: "purchases", Used: []string{gateway, dev, rehearse},
 			check: between(1, 1_000_000),
 			Doc:   "Purchases in progress in one gateway; it answers each further one with overloaded.",
 			bind:  func(s *Settings) any { return &s.Gateway.MaxInFlight }},
@@ -94,10 +97,10 @@ func operatorSections() []Setting {
 			check: listenRule,
 			Doc:   "Address of the operators' listener.",
 			bind:  func(s *Settings) any { return &s.Admin.Listen }},
-		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: operators, check: urlRule,
+		{Name: "admin.url", Default: "http://127.0.0.1:8081", Unit: "URL", Used: apiUsers, check: urlRule,
 			Doc:  "Base URL at which commands call the operators' API.",
 			bind: func(s *Settings) any { return &s.Admin.URL }},
-		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, operators...),
+		{Name: "admin.token", Used: append([]string{gateway, settle, dev}, apiUsers...),
 			Needed: append([]string{gateway}, operators...),
 			check:  atLeast(16, "characters"),
 			Doc: "Token of the operators' API and of settle's profiles; name and role are admin. The dev command makes one if " +
@@ -124,13 +127,13 @@ func authSection() []Setting {
 		{Name: "auth.hs256_previous_secret", Used: []string{gateway, dev}, check: atLeast(32, "bytes"),
 			Doc:  "Previous key: gateways still accept tokens signed with it, so that a key change logs no buyer out.",
 			bind: func(s *Settings) any { return &s.Auth.HS256PreviousSecret }},
-		{Name: "auth.issuer", Used: append([]string{dev}, signers...),
+		{Name: "auth.issuer", Used: append([]string{dev}, signsLike...),
 			Doc:  "Required iss claim of every token. Empty: not checked.",
 			bind: func(s *Settings) any { return &s.Auth.Issuer }},
-		{Name: "auth.audience", Used: append([]string{dev}, signers...),
+		{Name: "auth.audience", Used: append([]string{dev}, signsLike...),
 			Doc:  "Required aud claim of every token. Empty: not checked, and the gateway logs a warning.",
 			bind: func(s *Settings) any { return &s.Auth.Audience }},
-		{Name: "auth.max_lifetime", Default: "24h", Used: append([]string{dev}, signers...), check: durations("1s", "8760h"),
+		{Name: "auth.max_lifetime", Default: "24h", Used: append([]string{dev}, signsLike...), check: durations("1s", "8760h"),
 			Doc:  "Longest time from now to the exp of a token; gateways refuse a longer one, and commands sign none.",
 			bind: func(s *Settings) any { return &s.Auth.MaxLifetime }},
 	}
@@ -172,7 +175,8 @@ func expirySection() []Setting {
 
 func reserveSection() []Setting {
 	return []Setting{
-		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders", Used: []string{gateway, settle, dev, doctor},
+		{Name: "reserve.journal_max_orders", Default: "100000", Unit: "orders",
+			Used:  []string{gateway, settle, dev, doctor, rehearse},
 			check: between(1, 10_000_000),
 			Doc:   "Most orders in a bucket's journal; while it is full, purchases get unavailable. See brake.journal_percent.",
 			bind:  func(s *Settings) any { return &s.Reserve.JournalMaxOrders }},

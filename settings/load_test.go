@@ -257,8 +257,8 @@ func TestNeededByCommand(t *testing.T) {
 		"deadletter list": {"admin.token"}, "deadletter replay": {"admin.token"}, "orders": {"admin.token"},
 		"orders show": {"admin.token"},
 		"sale open":   {"admin.token"}, "rules put": {"admin.token"}, "audit": {"admin.token"},
-		"load verdict": {"mysql.dsn", "admin.token"},
-		"token":        {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
+		"load verdict": {"mysql.dsn", "admin.token"}, "rehearse": {"mysql.dsn"},
+		"token": {"auth.hs256_secret"}, "load rush": {"auth.hs256_secret"}, "load targets": {"auth.hs256_secret"},
 		"dev": nil, "config": nil, "version": nil, "gatewayish": nil,
 	}
 	for command, names := range needs {

@@ -26,6 +26,7 @@ type commands struct {
 	Doctor     cli.Doctor     `cmd:"" help:"Name dangerous settings of the stores and what mends them. Exit 1: a danger."`
 	Token      cli.Token      `cmd:"" help:"Sign test tokens with the HS256 secret, one per line."`
 	Load       cli.Load       `cmd:"" help:"Generate open-loop load, print vegeta targets, judge a sale from the database."`
+	Rehearse   cli.Rehearse   `cmd:"" help:"Try a sale before it begins, by a shadow of it on the same servers. Exit 1: no-go."`
 	Orders     cli.Orders     `cmd:"" help:"List orders, show, cancel or extend one, through the operators' API."`
 	Deadletter cli.Deadletter `cmd:"" help:"List, replay or refuse the records that could not settle."`
 	Config     cli.Config     `cmd:"" help:"Print every setting with its value and its source. Secrets are not printed."`
