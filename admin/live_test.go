@@ -280,8 +280,8 @@ func TestLiveDuringARebuild(t *testing.T) {
 func TestLiveShowsTheBrake(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	brake := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}
-	require.NoError(t, b.store.SetBrake(t.Context(), brake, time.Minute))
+	slowed := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}
+	require.NoError(t, b.store.SetBrake(t.Context(), slowed, time.Minute))
 	answer := b.ask("GET", liveOf, "")
 	document(t).fits(t, "Live", answer.Body)
 	brake := answer.is(200)["brake"].(map[string]any)

@@ -159,6 +159,7 @@ func definitionOf(of *sale.Sale, now time.Time) ([]byte, error) {
 	}
 	delete(members, "sale")
 	delete(members, "state")
+	delete(members, "holds_frozen_since")
 	for name, at := range map[string]time.Time{"starts_at": now.Add(-saleBegan), "ends_at": now.Add(saleLasts)} {
 		members[name] = json.RawMessage(`"` + at.UTC().Format(time.RFC3339) + `"`)
 	}
