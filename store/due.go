@@ -102,7 +102,8 @@ func (s *Store) duePage(ctx context.Context, l *look, limit int) (rows int, err 
 	}
 	var page []dueRow
 	args := append(placeArgs(l.at), limit)
-	err = each(ctx, s.db, fmt.Sprintf(sqlDue, s.dialect.byDue, s.dialect.now, s.dialect.afterDue), args, func(rows scanner) error {
+	query := fmt.Sprintf(sqlDue, s.dialect.byDue, s.dialect.now, s.dialect.afterDue)
+	err = each(ctx, s.db, query, args, func(rows scanner) error {
 		var due moment
 		var row dueRow
 		err := rows.Scan(&row.id, &row.Sale, &row.Number, &due)
