@@ -20,7 +20,8 @@ const (
 )
 
 const (
-	sqlDue = "SELECT order_id, sale_id, bucket, due_at FROM orders%s WHERE due_at <= %s AND %s ORDER BY due_at, order_id LIMIT ?"
+	sqlDue = "SELECT order_id, sale_id, bucket, due_at FROM orders%s WHERE due_at <= %s AND %s " +
+		"ORDER BY due_at, order_id LIMIT ?"
 	sqlFrozenSales = "SELECT sale_id, holds_frozen_since FROM sales WHERE holds_frozen_since IS NOT NULL ORDER BY sale_id"
 )
 
