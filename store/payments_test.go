@@ -115,6 +115,10 @@ func TestPaymentsOfBeforeTheMigration(t *testing.T) {
 			require.NoError(t, err)
 			_, err = provider.UpTo(t.Context(), 6)
 			require.NoError(t, err)
+			_, err = s.db.Exec("INSERT INTO sales (sale_id, state, name, starts_at, ends_at, currency, per_buyer_limit, "+
+				"per_buyer_sale_limit, payment_ttl_s, buckets, eligibility, version) VALUES ('eleven', 'open', 'Eleven', ?, ?, "+
+				"'CNY', 1, 0, 900, 1, 'open', 1)", moment{opening}, moment{closing})
+			require.NoError(t, err)
 			for id, at := range []string{"2026-11-11 10:00:00.123", "2026-11-11 10:00:01.456"} {
 				_, err = s.db.Exec("INSERT INTO orders (order_id, sale_id, buyer_id, quantity, status, total_cents, line_count, "+
 					"currency, created_at, updated_at, bucket) VALUES (?, 'eleven', 'ann', 1, 'paid', 5, 1, 'CNY', ?, ?, 0)",

@@ -41,14 +41,14 @@ CREATE TABLE IF NOT EXISTS thaws (
   PRIMARY KEY (sale_id, thaw_no)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most four
--- times a second.
+-- About when an order of a sale was last paid, as Unix milliseconds by the database's clock, 0 for never. A process writes it
+-- at most four times a second.
 CREATE TABLE IF NOT EXISTS payments_seen (
   sale_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   paid_ms BIGINT NOT NULL
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 INSERT INTO payments_seen (sale_id, paid_ms)
-SELECT o.sale_id, CAST(MAX(UNIX_TIMESTAMP(o.updated_at)) * 1000 AS SIGNED) FROM orders o WHERE o.status = 'paid'
-GROUP BY o.sale_id
+SELECT s.sale_id, COALESCE((SELECT CAST(MAX(UNIX_TIMESTAMP(o.updated_at)) * 1000 AS SIGNED) FROM orders o
+    WHERE o.sale_id = s.sale_id AND o.status = 'paid'), 0) FROM sales s
 ON DUPLICATE KEY UPDATE paid_ms = payments_seen.paid_ms;

@@ -29,13 +29,13 @@ CREATE TABLE thaws (
   PRIMARY KEY (sale_id, thaw_no)
 ) WITHOUT ROWID;
 
--- About when an order of a sale was last paid, as Unix milliseconds by the database's clock. A process writes it at most four
--- times a second.
+-- About when an order of a sale was last paid, as Unix milliseconds by the database's clock, 0 for never. A process writes it
+-- at most four times a second.
 CREATE TABLE payments_seen (
   sale_id TEXT NOT NULL PRIMARY KEY,
   paid_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 INSERT INTO payments_seen (sale_id, paid_ms)
-SELECT sale_id, CAST(ROUND(MAX(unixepoch(updated_at, 'subsec')) * 1000) AS INTEGER) FROM orders WHERE status = 'paid'
-GROUP BY sale_id;
+SELECT s.sale_id, COALESCE((SELECT CAST(ROUND(MAX(unixepoch(o.updated_at, 'subsec')) * 1000) AS INTEGER) FROM orders o
+    WHERE o.sale_id = s.sale_id AND o.status = 'paid'), 0) FROM sales s;
