@@ -240,7 +240,8 @@ func TestLiveWithoutRedis(t *testing.T) {
 	require.Equal(t, "problem", problem.name)
 	document(t).fits(t, "Problem", []byte(problem.data))
 	b.stock.set(func() { b.stock.away = false })
-	stream.until(func(e event) bool { return e.name == "live" && strings.Contains(e.data, `"available":7`) }, "the stream goes on")
+	stream.until(func(e event) bool { return e.name == "live" && strings.Contains(e.data, `"available":7`) },
+		"the stream goes on")
 }
 
 // While the database is away an open screen keeps the sale and says that its numbers are not known; a new one is refused.
@@ -279,7 +280,8 @@ func TestLiveDuringARebuild(t *testing.T) {
 func TestLiveShowsTheBrake(t *testing.T) {
 	b := newBench(t)
 	b.bring("s", phoneSale, "preload", "open")
-	require.NoError(t, b.store.SetBrake(t.Context(), &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}, time.Minute))
+	rows := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 40, PerGateway: 20}
+	require.NoError(t, b.store.SetBrake(t.Context(), rows, time.Minute))
 	answer := b.ask("GET", liveOf, "")
 	document(t).fits(t, "Live", answer.Body)
 	brake := answer.is(200)["brake"].(map[string]any)

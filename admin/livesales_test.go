@@ -56,7 +56,8 @@ func TestLiveSalesStream(t *testing.T) {
 	}, "the problem")
 	require.Contains(t, last.data, `"loaded":10,"sold":0,"available":null`)
 	b.store.set(func() { b.store.away = true })
-	stream.until(func(e event) bool { return e.name == "problem" && strings.Contains(e.data, "the database") }, "the database is away")
+	stream.until(func(e event) bool { return e.name == "problem" && strings.Contains(e.data, "the database") },
+		"the database is away")
 	stream.until(func(e event) bool { return e.name == "sales" && strings.Contains(e.data, `"id":"s"`) }, "the sales stay")
 	b.store.set(func() { b.store.away = false })
 	b.stock.set(func() { b.stock.away = false })
