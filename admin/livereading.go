@@ -79,9 +79,10 @@ func lastOf(last *saleReading) (*sale.Brake, trailTail) {
 	return last.brake, last.trail
 }
 
-// liveRest is the least time between two readings of so many shelves: the cost of a reading does not grow with them.
+// liveRest is the least time from the beginning of a reading of so many shelves to that of the next: the cost does not grow with
+// them. It leaves a tenth of the period to the reading itself, so that a change is shown within the period and a little more.
 func (a *API) liveRest(shelves int) time.Duration {
-	return max(a.opts.StatsEvery, min(time.Duration(shelves)*time.Second/restShelves, longestRest))
+	return max(a.opts.StatsEvery*9/10, min(time.Duration(shelves)*time.Second/restShelves, longestRest))
 }
 
 // shelves counts the SKUs of all buckets that were read.

@@ -65,9 +65,13 @@ func newMariaDB(t testing.TB) (*MariaDBServer, error) {
 	if err := os.CopyFS(data, os.DirFS(template)); err != nil {
 		return nil, fmt.Errorf("copy the data folder: %w", err)
 	}
+	scratch := filepath.Join(s.Dir, "tmp") // of its own: a server that starts deletes temporary tables that it finds
+	if err := os.Mkdir(scratch, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of temporary tables: %w", err)
+	}
 	args := append([]string{
 		"--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
-		"--socket=" + filepath.Join(s.Dir, "s"), "--pid-file=" + filepath.Join(s.Dir, "pid"), "--skip-name-resolve",
+		"--tmpdir=" + scratch, "--socket=" + filepath.Join(s.Dir, "s"), "--pid-file=" + filepath.Join(s.Dir, "pid"), "--skip-name-resolve",
 		"--max-connections=400", "--character-set-server=utf8mb4",
 	}, mariaDBOptions...)
 	s.process = &Process{Dir: s.Dir, path: path, args: append(args, asRoot()...), name: "mariadbd", tb: t}
