@@ -65,7 +65,7 @@ func newMariaDB(t testing.TB) (*MariaDBServer, error) {
 	if err := os.CopyFS(data, os.DirFS(template)); err != nil {
 		return nil, fmt.Errorf("copy the data folder: %w", err)
 	}
-	scratch := filepath.Join(s.Dir, "tmp") // of its own: a server that starts deletes temporary tables that it finds
+	scratch := filepath.Join(s.Dir, "tmp") // of its own, so that servers do not share temporary tables
 	if err := os.Mkdir(scratch, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of temporary tables: %w", err)
 	}
