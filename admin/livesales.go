@@ -31,11 +31,13 @@ type saleSummary struct {
 	ID               string      `json:"id"`
 	Name             string      `json:"name"`
 	State            sale.State  `json:"state"`
+	Reason           string      `json:"reason"`
 	StartsAt         sale.Time   `json:"starts_at"`
 	EndsAt           sale.Time   `json:"ends_at"`
 	HoldsFrozenSince *sale.Time  `json:"holds_frozen_since"`
 	Loaded           int64       `json:"loaded"`
 	Sold             int64       `json:"sold"`      // units of orders in the database that count
+	Unpaid           int64       `json:"unpaid"`
 	Available        sale.Number `json:"available"` // null: not known, or not read because of its cost
 	PressesPerS      sale.Number `json:"presses_per_s"`
 	RefusedPerS      sale.Number `json:"refused_per_s"`
@@ -98,7 +100,7 @@ func (a *API) summarize(ctx context.Context, all []sale.Summary) (shown []saleSu
 	for i := range all {
 		s, rates := &all[i].Sale, a.deps.Pulses.Rates(all[i].ID)
 		shown[i] = saleSummary{
-			ID: s.ID, Name: s.Name, State: s.State, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Available: sale.Unknown(),
+			ID: s.ID, Name: s.Name, State: s.State, Reason: s.Reason, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Available: sale.Unknown(),
 			PressesPerS: rates.PressesPerS, RefusedPerS: rates.RefusedTotal(), OrdersPerS: rates.OrdersPerS,
 			HoldsFrozenSince: s.HoldsFrozenSince,
 		}
@@ -107,6 +109,7 @@ func (a *API) summarize(ctx context.Context, all []sale.Summary) (shown []saleSu
 			shown[i].Loaded, shown[i].Sold = shown[i].Loaded+b.Loaded, shown[i].Sold+b.Settled-b.Released
 			shelves += b.SKUs
 		}
+		shown[i].Unpaid = max(0, shown[i].Sold-all[i].Paid)
 		if units, known := available[s.ID]; known {
 			shown[i].Available = sale.Number(units)
 		}

@@ -118,7 +118,7 @@ func (c *Client) Audit(ctx context.Context, id string) (sale.Audit, error) {
 			err = json.Unmarshal(body, &one)
 		}
 		if err != nil {
-			return all, asUnreadable(fmt.Errorf("audit sale %s: %w", id, c.located(err)))
+			return all, asUnreadable(fmt.Errorf("audit sale %s: %w", id, err))
 		}
 		all.Holds = all.Holds && one.Holds
 		all.Items = append(all.Items, one.Items...)
@@ -139,7 +139,7 @@ func (c *Client) soldSales(ctx context.Context) ([]string, error) {
 		err = json.Unmarshal(body, &list)
 	}
 	if err != nil {
-		return nil, asUnreadable(fmt.Errorf("list sales to audit: %w", c.located(err)))
+		return nil, asUnreadable(fmt.Errorf("list sales to audit: %w", err))
 	}
 	ids := []string{}
 	for _, s := range list.Sales {
@@ -148,25 +148,6 @@ func (c *Client) soldSales(ctx context.Context) ([]string, error) {
 		}
 	}
 	return ids, nil
-}
-
-// located adds the address and the next step to a refusal that is not about the sale. An error without an answer has the address.
-func (c *Client) located(err error) error {
-	var refusal *Refusal
-	step := ""
-	switch {
-	case !errors.As(err, &refusal):
-		return err
-	case refusal.Status == http.StatusUnauthorized:
-		step = "set admin.token to the token that the gateway has, or admin.url to another gateway"
-	case refusal.Status == http.StatusForbidden:
-		step = "set admin.token to a token with this right"
-	case refusal.Status >= http.StatusInternalServerError:
-		step = "the gateway's /readyz and its log name the address of what is away"
-	default:
-		return err
-	}
-	return fmt.Errorf("%w; this is the answer of %s: %s", err, c.base, step)
 }
 
 // asUnreadable marks an error: an audit without an answer, for whatever reason, could not be read.

@@ -27,6 +27,9 @@ const (
 // answer. The command exits 2.
 var ErrUnreadable = errors.New("could not be read")
 
+// ErrNotSent is wrapped by the error of a request that no listener got.
+var ErrNotSent = errors.New("the request was not sent")
+
 // Refusal is an error answer of the operators' API.
 type Refusal struct {
 	Status int    `json:"status"`
@@ -34,6 +37,7 @@ type Refusal struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Field  string `json:"field"`
+	Role   string `json:"role"` // the least role that is allowed, of code forbidden
 
 	Errors []FieldFault `json:"errors"` // every member at fault, at most 50; the first one is Field
 }
@@ -193,9 +197,10 @@ func (c *Client) Preload(ctx context.Context, id string, progress func(done, tot
 	}
 	defer closeBody(response)
 	if !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
-		return readAnswer(response)
+		return c.readAnswer(response)
 	}
-	return readPreload(response.Body, progress)
+	answer, err := readPreload(response.Body, progress)
+	return answer, c.located(err)
 }
 
 func (c *Client) quick(ctx context.Context, method, path string, body io.Reader, header ...string) ([]byte, error) {
@@ -210,7 +215,7 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, he
 		return nil, err
 	}
 	defer closeBody(response)
-	return readAnswer(response)
+	return c.readAnswer(response)
 }
 
 // send sends a request; header has further names and values, one after the other.
@@ -228,11 +233,27 @@ func (c *Client) send(
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, unreadable(method, fmt.Errorf(
-			"send a request to the operators' API at %s, is a gateway running there (admin.url)? %w", c.base, cause(err)))
+		err = fmt.Errorf("send a request to the operators' API at %s, is a gateway running there (admin.url)? %w", c.base,
+			cause(err))
+		if unsent(err) {
+			err = notSentError{err}
+		}
+		return nil, unreadable(method, err)
 	}
 	return response, nil
 }
+
+// unsent reports whether an error is one of connecting.
+func unsent(err error) bool {
+	var connection *net.OpError
+	return errors.As(err, &connection) && connection.Op == "dial"
+}
+
+// notSentError marks an error without changing its text, which says that nothing answered.
+type notSentError struct{ error }
+
+// Unwrap returns the error and its mark.
+func (e notSentError) Unwrap() []error { return []error{e.error, ErrNotSent} }
 
 // cause removes the method and the whole URL from the client's error, because the caller names the address.
 func cause(err error) error {
@@ -243,20 +264,20 @@ func cause(err error) error {
 	return err
 }
 
-// readAnswer returns the body of a success and the Refusal of anything else.
-func readAnswer(response *http.Response) ([]byte, error) {
+// readAnswer returns the body of a success and the Refusal of anything else, with the next step.
+func (c *Client) readAnswer(response *http.Response) ([]byte, error) {
 	method := response.Request.Method
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes+1))
 	if err == nil && len(body) > maxAnswerBytes {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
 	if err != nil {
-		return nil, unreadable(method, fmt.Errorf("read the operators' API's answer: %w", err))
+		return nil, unreadable(method, fmt.Errorf("read the answer of the operators' API at %s: %w; repeat the command", c.base, err))
 	}
 	if response.StatusCode < 300 {
 		return body, nil
 	}
-	err = refusalOf(response.StatusCode, body)
+	err = c.located(refusalOf(response.StatusCode, body))
 	if response.StatusCode >= 500 {
 		err = unreadable(method, err)
 	}
@@ -267,7 +288,7 @@ func readAnswer(response *http.Response) ([]byte, error) {
 func refusalOf(status int, body []byte) error {
 	refusal := &Refusal{}
 	if err := json.Unmarshal(body, refusal); err != nil || refusal.Code == "" {
-		return &Refusal{Status: status, Code: "http", Detail: fmt.Sprintf("%.200q", body)}
+		return &Refusal{Status: status, Code: codeForeign, Detail: fmt.Sprintf("%.200q", body)}
 	}
 	return refusal
 }

@@ -80,7 +80,7 @@ func (c *Client) OrdersCSV(ctx context.Context, f OrderFilters) (io.ReadCloser, 
 		return &wholeStream{response.Body}, nil
 	}
 	defer closeBody(response)
-	if _, err = readAnswer(response); err == nil {
+	if _, err = c.readAnswer(response); err == nil {
 		err = fmt.Errorf("%w: the answer is not CSV", ErrUnreadable)
 	}
 	return nil, err

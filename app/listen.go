@@ -39,7 +39,9 @@ func CheckListeners(wanted []Listener) error {
 func listen(setting, addr string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, &settings.Faults{Lines: []string{fmt.Sprintf("%s: %v", setting, err)}}
+		return nil, &settings.Faults{Lines: []string{
+			fmt.Sprintf("%s: %v; end the process that listens there, or set another address", setting, err),
+		}}
 	}
 	return listener, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -121,9 +122,36 @@ func (s *site) awaitStores(
 		checkTopics:   topics,
 		checkKafka:    yet(producer.Ready),
 	} {
-		group.Go(func() error { return started.wait(waiting, s.log, name, check) })
+		group.Go(func() error { return started.wait(waiting, s.log.With(s.place(name)...), name, check) })
 	}
-	return group.Wait()
+	err := group.Wait()
+	if place := s.settings.Database(); errors.Is(err, sale.ErrSchema) && place != "" {
+		err = fmt.Errorf("database %s: %w", place, err)
+	}
+	return err
+}
+
+// place returns what the log adds to a check that waits: where the store is, and what to look at there.
+func (s *site) place(check string) []any {
+	database := s.settings.Database()
+	if database == "" {
+		return nil // embedded engines
+	}
+	at, ask := "", ""
+	switch check {
+	case checkDatabase:
+		at, ask = database, "is the database running there, and does it let the account of mysql.dsn in?"
+	case checkRedis:
+		at, ask = s.settings.RedisPlace(),
+			"is Redis running there (redis.addrs), and does it take redis.username, redis.password and redis.tls?"
+	case checkTopics, checkKafka:
+		at, ask = s.settings.KafkaPlace(),
+			"is a broker running there (kafka.brokers), and does it take kafka.tls and the settings kafka.sasl_...?"
+	}
+	if at == "" {
+		return nil
+	}
+	return []any{"at", at, "ask", ask}
 }
 
 // topics checks that the topics exist with the number of partitions in the settings.

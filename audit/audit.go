@@ -95,7 +95,7 @@ func Open(o Options) (*Auditor, error) {
 	return a, nil
 }
 
-func (a *Auditor) databaseFault(err error) error { return DatabaseFault(a.options.DSN, err) }
+func (a *Auditor) databaseFault(err error) error { return DatabaseFault(a.options.DSN, "SELECT", err) }
 
 // Close closes the connections.
 func (a *Auditor) Close() error {

@@ -28,9 +28,10 @@ const (
 	mysqlDeniedPlugin     = 1698
 )
 
-// DatabaseFault adds to an error of the database its address and the next step of the operator. It shows no password. It returns
-// nil for nil, and the error itself when the operator has ended the command or the DSN cannot be read.
-func DatabaseFault(dsn string, err error) error {
+// DatabaseFault adds to an error of the database its address and the next step of the operator. right is what the account needs, as
+// GRANT spells it. The error shows no password. DatabaseFault returns nil for nil, and the error itself when the operator has ended
+// the command or the DSN cannot be read.
+func DatabaseFault(dsn, right string, err error) error {
 	config, unreadable := mysql.ParseDSN(dsn)
 	if passes(err) || unreadable != nil {
 		return err
@@ -38,7 +39,7 @@ func DatabaseFault(dsn string, err error) error {
 	if errors.Is(err, sale.ErrSchema) { // its text has the next step
 		return fmt.Errorf("database %s at %s: %w", config.DBName, config.Addr, err)
 	}
-	return fmt.Errorf("database %s at %s: %w; %s", config.DBName, config.Addr, err, databaseStep(config, err))
+	return fmt.Errorf("database %s at %s: %w; %s", config.DBName, config.Addr, err, databaseStep(config, right, err))
 }
 
 // passes reports whether an error says nothing about a store.
@@ -46,7 +47,7 @@ func passes(err error) bool {
 	return err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errMoving)
 }
 
-func databaseStep(config *mysql.Config, err error) string {
+func databaseStep(config *mysql.Config, right string, err error) string {
 	var answer *mysql.MySQLError
 	if !errors.As(err, &answer) {
 		return "is the database running there (mysql.dsn)?"
@@ -59,7 +60,7 @@ func databaseStep(config *mysql.Config, err error) string {
 	case mysqlUnknownTable, mysqlUnknownColumn:
 		return "run flashsale migrate, or correct the name of the database in mysql.dsn"
 	case mysqlDeniedTable, mysqlDeniedColumn, mysqlDeniedToDatabase:
-		return fmt.Sprintf("type GRANT SELECT ON %s.* TO '%s'@'%%' there, with the account's own host", config.DBName,
+		return fmt.Sprintf("type GRANT %s ON %s.* TO '%s'@'%%' there, with the account's own host", right, config.DBName,
 			config.User)
 	}
 	return "the database's log says more"

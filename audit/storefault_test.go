@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
@@ -96,7 +97,7 @@ func TestFaultsNameStoreAndNextStep(t *testing.T) {
 // mariadbAddress returns the address in a DSN of the harness, as the errors show it.
 func mariadbAddress(t *testing.T, dsn string) string {
 	t.Helper()
-	text := DatabaseFault(dsn, errors.New("x")).Error()
+	text := DatabaseFault(dsn, "SELECT", errors.New("x")).Error()
 	var name, address string
 	_, err := fmt.Sscanf(text, "database %s at %s", &name, &address)
 	require.NoError(t, err, text)
@@ -106,16 +107,18 @@ func mariadbAddress(t *testing.T, dsn string) string {
 // What is no fault of a store stays as it is; a schema that does not fit names its own next step.
 func TestWhatIsNoFaultOfAStore(t *testing.T) {
 	const dsn = "root:hidden@tcp(127.0.0.1:9)/shop"
-	require.NoError(t, DatabaseFault(dsn, nil))
+	require.NoError(t, DatabaseFault(dsn, "SELECT", nil))
 	require.NoError(t, (&Options{}).redisFault(nil))
 	require.NoError(t, (&Options{}).kafkaFault(nil))
 	for _, err := range []error{context.Canceled, errMoving} {
-		require.Equal(t, err, DatabaseFault(dsn, err))
+		require.Equal(t, err, DatabaseFault(dsn, "SELECT", err))
 		require.Equal(t, err, (&Options{}).redisFault(err))
 		require.Equal(t, err, (&Options{}).kafkaFault(err))
 	}
 	unknown := errors.New("x")
-	require.Equal(t, unknown, DatabaseFault("not a DSN", unknown))
-	require.EqualError(t, DatabaseFault(dsn, sale.ErrSchema), "database shop at 127.0.0.1:9: "+sale.ErrSchema.Error())
-	require.ErrorIs(t, DatabaseFault(dsn, unknown), unknown)
+	require.Equal(t, unknown, DatabaseFault("not a DSN", "SELECT", unknown))
+	require.EqualError(t, DatabaseFault(dsn, "SELECT", sale.ErrSchema), "database shop at 127.0.0.1:9: "+sale.ErrSchema.Error())
+	require.ErrorIs(t, DatabaseFault(dsn, "SELECT", unknown), unknown)
+	denied := &mysql.MySQLError{Number: mysqlDeniedToDatabase}
+	require.ErrorContains(t, DatabaseFault(dsn, "ALL", denied), "type GRANT ALL ON shop.* TO 'root'@'%' there")
 }

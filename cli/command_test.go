@@ -33,7 +33,9 @@ type table struct {
 	Settle     Settle     `cmd:""`
 	Migrate    Migrate    `cmd:""`
 	Sale       Sale       `cmd:""`
+	Top        Top        `cmd:""`
 	Rules      Rules      `cmd:""`
+	Trail      Trail      `cmd:""`
 	Audit      Audit      `cmd:""`
 	Token      Token      `cmd:""`
 	Load       Load       `cmd:""`

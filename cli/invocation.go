@@ -14,11 +14,12 @@ import (
 
 // invocation is what every command gets: its streams and environment, and the source of the settings that it loads.
 type invocation struct {
-	ctx    context.Context
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	source settings.Source
+	ctx     context.Context
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	environ []string
+	source  settings.Source
 }
 
 // settings loads the settings for a command and logs their warnings. With an error it returns the settings that it

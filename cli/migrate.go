@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"flashsale/app"
+	"flashsale/audit"
 	"flashsale/kafka"
 	"flashsale/settings"
 )
@@ -23,11 +24,11 @@ func (Migrate) Run(inv *invocation) error {
 	}
 	defer db.Close()
 	if err := db.Migrate(inv.ctx); err != nil {
-		return fmt.Errorf("migrate the database: %w", err)
+		return audit.DatabaseFault(s.MySQL.DSN.Reveal(), "ALL", err)
 	}
 	err = kafka.CreateTopics(inv.ctx, app.KafkaOptions(s), s.Namespace, int32(s.Kafka.Partitions), int16(s.Kafka.Replication))
 	if err != nil {
-		return fmt.Errorf("create the topics: %w", err)
+		return app.KafkaOptions(s).Fault(fmt.Errorf("create the topics: %w", err))
 	}
 	if err := printHandSetRetention(inv, s); err != nil {
 		return err
@@ -41,7 +42,7 @@ func (Migrate) Run(inv *invocation) error {
 func printHandSetRetention(inv *invocation, s *settings.Settings) error {
 	limits, err := kafka.HandSetRetention(inv.ctx, app.KafkaOptions(s), s.Namespace)
 	if err != nil {
-		return fmt.Errorf("read the retention of the topics: %w", err)
+		return app.KafkaOptions(s).Fault(fmt.Errorf("read the retention of the topics: %w", err))
 	}
 	for _, limit := range limits {
 		_, err := fmt.Fprintf(inv.stdout, "topic %s stays as it is set: kafka deletes records beyond it, settled or not\n", limit)

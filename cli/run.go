@@ -49,7 +49,7 @@ func Run(ctx context.Context, table any, args, environ []string, streams Streams
 	if ended >= 0 { // --help has printed
 		return ended
 	}
-	inv := &invocation{ctx, streams.In, streams.Out, streams.Err, source}
+	inv := &invocation{ctx, streams.In, streams.Out, streams.Err, environ, source}
 	if err != nil {
 		return report(streams.Err, &exitError{ExitUsage, errors.Join(err, inv.alsoWrong(rest))})
 	}

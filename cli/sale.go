@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,9 +9,10 @@ import (
 
 	"flashsale/adminclient"
 	"flashsale/sale"
+	"flashsale/terminal"
 )
 
-// Sale runs the life cycle of a sale through the operators' API. It prints the API's own JSON.
+// Sale runs the life cycle of a sale through the operators' API. It prints a line or a table, and the API's own JSON with -o json.
 type Sale struct {
 	Create  saleCreate  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
 	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id per line."`
@@ -32,68 +32,84 @@ type Sale struct {
 type saleCreate struct {
 	Sale string `arg:"" help:"Sale id."`
 	File string `short:"f" required:"" help:"File with the sale as YAML or JSON; - for stdin."`
+	answerAs
 }
 
 // Run puts the sale.
 func (c saleCreate) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+	put := func(client *adminclient.Client) ([]byte, error) {
 		document, err := inv.document(c.File)
 		if err != nil {
 			return nil, err
 		}
 		return client.PutSale(inv.ctx, c.Sale, document)
-	})
+	}
+	return inv.change(c.answerAs, put, nowIn(terminal.CreatedLine))
+}
+
+// nowIn gives a line the time of this machine.
+func nowIn(line func(answer []byte, now time.Time) (string, error)) func(answer []byte) (string, error) {
+	return func(answer []byte) (string, error) { return line(answer, time.Now()) }
 }
 
 type saleBuyers struct {
 	Sale string `arg:"" help:"Sale id."`
 	File string `short:"f" required:"" help:"File with one buyer id per line; - for stdin."`
+	answerAs
 }
 
 // Run streams the list.
 func (c saleBuyers) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+	put := func(client *adminclient.Client) ([]byte, error) {
 		lines, err := adminclient.OpenInput(c.File, inv.stdin)
 		if err != nil {
 			return nil, err
 		}
 		defer lines.Close()
 		return client.PutBuyers(inv.ctx, c.Sale, lines)
-	})
+	}
+	return inv.change(c.answerAs, put, func(answer []byte) (string, error) { return terminal.BuyersLine(c.Sale, answer) })
 }
 
 type salePreload struct {
 	Sale string `arg:"" help:"Sale id."`
+	answerAs
 }
 
 // Run loads the sale and prints its progress on stderr.
 func (c salePreload) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
+	preload := func(client *adminclient.Client) ([]byte, error) {
 		answer, err := client.Preload(inv.ctx, c.Sale, func(done, total int) {
+			if total == 0 {
+				fmt.Fprintln(inv.stderr, "all stock was loaded already")
+				return
+			}
 			fmt.Fprintf(inv.stderr, "loaded %d of %d buckets\n", done, total)
 		})
 		if err == nil {
 			inv.warnOfEnded(answer)
 		}
 		return answer, err
-	})
+	}
+	return inv.change(c.answerAs, preload, nowIn(terminal.SaleLine))
 }
 
 // saleMove is open, pause, resume and close: the name of the command is the move.
 type saleMove struct {
 	Sale string `arg:"" help:"Sale id."`
+	answerAs
 }
 
 // Run makes the move.
 func (c saleMove) Run(inv *invocation, parsed *kong.Context) error {
-	verb := parsed.Selected().Name
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
-		answer, err := client.Move(inv.ctx, c.Sale, verb)
+	move := func(client *adminclient.Client) ([]byte, error) {
+		answer, err := client.Move(inv.ctx, c.Sale, parsed.Selected().Name)
 		if err == nil {
 			inv.warnOfEnded(answer)
 		}
 		return answer, err
-	})
+	}
+	return inv.change(c.answerAs, move, nowIn(terminal.SaleLine))
 }
 
 // warnOfEnded prints on stderr that the sale has ended and sells nothing. The command succeeds, because the operator
@@ -108,71 +124,26 @@ func (inv *invocation) warnOfEnded(answer []byte) {
 		moved.ID, moved.EndsAt)
 }
 
-type saleStock struct {
-	Sale string `arg:"" help:"Sale id."`
-	SKU  string `arg:"" name:"sku" help:"SKU."`
-	Add  int64  `required:"" help:"Units to add; negative to take back units that nobody has bought, as --add=-5."`
-	Key  string `help:"Idempotency key of the change: repeating the command with it changes nothing; default: a new one."`
-}
-
-// Run makes the change. It prints a key that it made before it sends the request, so that the command can be repeated.
-func (c saleStock) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
-		if c.Key == "" {
-			c.Key = rand.Text()
-			const repeat = "flashsale: the key of this change is %s: to repeat the command, add --key %[1]s\n"
-			fmt.Fprintf(inv.stderr, repeat, c.Key)
-		}
-		return client.ChangeStock(inv.ctx, c.Sale, c.SKU, c.Key, c.Add)
-	})
-}
-
 // saleHolds is freeze and thaw: the name of the command is what happens to the holds.
 type saleHolds struct {
 	Sale string `arg:"" help:"Sale id."`
+	answerAs
 }
 
 // Run freezes or thaws the holds.
 func (c saleHolds) Run(inv *invocation, parsed *kong.Context) error {
 	verb := parsed.Selected().Name
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Holds(inv.ctx, c.Sale, verb) })
+	move := func(client *adminclient.Client) ([]byte, error) { return client.Holds(inv.ctx, c.Sale, verb) }
+	return inv.change(c.answerAs, move, nowIn(terminal.SaleLine))
 }
 
 type saleArchive struct {
 	Sale string `arg:"" help:"Sale id."`
+	answerAs
 }
 
-// Run archives the sale and prints it with its final books.
+// Run archives the sale.
 func (c saleArchive) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) { return client.Archive(inv.ctx, c.Sale) })
-}
-
-type saleShow struct {
-	Sale   string `arg:"" help:"Sale id."`
-	Output string `short:"o" enum:"json,yaml" default:"json" help:"json: sale with state; yaml: definition for create -f."`
-}
-
-// Run prints the sale.
-func (c saleShow) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
-		answer, err := client.Sale(inv.ctx, c.Sale)
-		if err != nil || c.Output == "json" {
-			return answer, err
-		}
-		return adminclient.DefinitionYAML(answer)
-	})
-}
-
-type saleList struct {
-	Archived bool `help:"Print archived sales too."`
-}
-
-// Run prints the sales.
-func (c saleList) Run(inv *invocation) error {
-	return inv.operate("sale", func(client *adminclient.Client) ([]byte, error) {
-		if c.Archived {
-			return client.AllSales(inv.ctx)
-		}
-		return client.Sales(inv.ctx)
-	})
+	archive := func(client *adminclient.Client) ([]byte, error) { return client.Archive(inv.ctx, c.Sale) }
+	return inv.change(c.answerAs, archive, terminal.ArchivedLine)
 }

@@ -75,14 +75,40 @@ func TestSaleStockMakesAKey(t *testing.T) {
 	require.NotEqual(t, ExitDone, command(t, environ, "", "sale", "stock", "rush", "phone").code, "the number is required")
 }
 
+// The key is printed where the change may have been made, and nowhere else.
+func TestSaleStockPrintsAKeyThatMatters(t *testing.T) {
+	words := []string{"sale", "stock", "rush", "phone", "--add", "50"}
+	for status, printed := range map[int]bool{401: false, 403: false, 404: false, 409: false, 500: true, 503: true} {
+		got := command(t, operatorsThatAnswer(t, status, "code", "title"), "", words...)
+		require.Equal(t, ExitFailed, got.code, got.stderr)
+		require.Equal(t, printed, strings.Contains(got.stderr, "--key "), "%d: %s", status, got.stderr)
+	}
+	nobody := command(t, []string{testToken, "FLASHSALE_ADMIN_URL=http://" + closedPort(t)}, "", words...)
+	require.Equal(t, ExitFailed, nobody.code)
+	require.NotContains(t, nobody.stderr, "--key ", "nobody got the request")
+	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			err = connection.Close() // after the request, before an answer
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	defer cut.Close()
+	lost := command(t, []string{testToken, "FLASHSALE_ADMIN_URL=" + cut.URL}, "", words...)
+	require.Equal(t, ExitFailed, lost.code)
+	require.Contains(t, lost.stderr, "--key ", "the outcome is unknown: %s", lost.stderr)
+}
+
 func TestSaleHoldsArchiveAndList(t *testing.T) {
 	environ, last := listening(t)
 	for line, want := range map[string]asked{
-		"archive rush":    {method: "DELETE", path: "/admin/v1/sales/rush"},
-		"freeze rush":     {method: "POST", path: "/admin/v1/sales/rush/holds/freeze"},
-		"thaw rush":       {method: "POST", path: "/admin/v1/sales/rush/holds/thaw"},
-		"list":            {method: "GET", path: "/admin/v1/sales"},
-		"list --archived": {method: "GET", path: "/admin/v1/sales?archived=true"},
+		"archive rush":            {method: "DELETE", path: "/admin/v1/sales/rush"},
+		"freeze rush":             {method: "POST", path: "/admin/v1/sales/rush/holds/freeze"},
+		"thaw rush":               {method: "POST", path: "/admin/v1/sales/rush/holds/thaw"},
+		"list -o json":            {method: "GET", path: "/admin/v1/sales"},
+		"list -o json --archived": {method: "GET", path: "/admin/v1/sales?archived=true"},
 	} {
 		got := command(t, environ, "", append([]string{"sale"}, strings.Fields(line)...)...)
 		require.Equal(t, ExitDone, got.code, got.stderr)

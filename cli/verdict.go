@@ -127,7 +127,7 @@ func (e *evidence) located(err error) error {
 	if errors.Is(err, sale.ErrNotFound) {
 		return err
 	}
-	return audit.DatabaseFault(e.dsn, err)
+	return audit.DatabaseFault(e.dsn, "SELECT", err)
 }
 
 // Stock returns the terms of the stock equation by SKU.

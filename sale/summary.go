@@ -4,6 +4,7 @@ package sale
 type Summary struct {
 	Sale    // Items is nil
 	Buckets []BucketSum
+	Paid    int64 // units of paid orders
 }
 
 // BucketSum is a bucket with the units of all its SKUs together, as the database has them.

@@ -19,7 +19,7 @@ var (
 	queue        = []string{gateway, settle, migrate, doctor}
 	needDatabase = []string{gateway, settle, migrate, verdict, doctor, rehearse}
 	useDatabase  = append(needDatabase[:len(needDatabase):len(needDatabase)], audit)
-	operators    = []string{"sale", "rules", "trail", "orders", "deadletter", audit, verdict}
+	operators    = []string{"sale", "top", "rules", "trail", "orders", "deadletter", audit, verdict}
 	apiUsers     = append(operators[:len(operators):len(operators)], "load rush")
 	loads        = []string{"load rush", "load targets"}
 	signers      = append([]string{gateway, token}, loads...)

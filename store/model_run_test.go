@@ -402,12 +402,25 @@ func (w *modelRun) change() {
 	require.Equal(w.r, w.m.change(asked), got)
 }
 
+// summaryOf returns the sums of the sale in the list of all sales.
+func summaryOf(w *modelRun, d database) (sale.Summary, error) {
+	all, err := d.SaleSummaries(w.t.Context())
+	for i := range all {
+		if all[i].ID == w.known[0].Sale {
+			return sale.Summary{Buckets: all[i].Buckets, Paid: all[i].Paid}, nil // the version counts all sales of a database
+		}
+	}
+	return sale.Summary{}, err
+}
+
 func (w *modelRun) agree() {
 	counters, err := askBoth(w, func(d database) ([]sale.StockCounters, error) {
 		return d.StockCounters(w.t.Context(), w.known, w.m.skus)
 	})
 	require.NoError(w.r, err)
 	_, err = askBoth(w, func(d database) ([]sale.PaidUnits, error) { return d.PaidUnits(w.t.Context(), w.known[0].Sale) })
+	require.NoError(w.r, err)
+	_, err = askBoth(w, func(d database) (sale.Summary, error) { return summaryOf(w, d) })
 	require.NoError(w.r, err)
 	present, err := askBoth(w, func(d database) (sale.Sale, error) { return d.Sale(w.t.Context(), w.known[0].Sale) })
 	require.NoError(w.r, err)

@@ -22,7 +22,21 @@ func paidOf(t testing.TB, s *Store, saleID string) map[string][2]int64 {
 		found[one.SKU] = [2]int64{one.Units, one.Orders}
 	}
 	paidAgrees(t, s, saleID, found)
+	summaries, err := s.SaleSummaries(t.Context())
+	require.NoError(t, err)
+	for i := range summaries {
+		if summaries[i].ID == saleID {
+			require.Equal(t, unitsIn(found), summaries[i].Paid, "the sum over all SKUs")
+		}
+	}
 	return found
+}
+
+func unitsIn(found map[string][2]int64) (sum int64) {
+	for _, units := range found {
+		sum += units[0]
+	}
+	return sum
 }
 
 // paidAgrees compares the counters with the sums of the paid rows.

@@ -20,6 +20,7 @@ type commands struct {
 	Settle     cli.Settle     `cmd:"" help:"Settle: consumer, dead letters, relay, rebuild, outbox, events, expiry and gauges."`
 	Migrate    cli.Migrate    `cmd:"" help:"Migrate the database schema and create the topics. Can be repeated."`
 	Sale       cli.Sale       `cmd:"" help:"Create, load, open, pause and close sales through the operators' API."`
+	Top        cli.Top        `cmd:"" help:"Show the live numbers of all sales or of one, on a screen with keys."`
 	Rules      cli.Rules      `cmd:"" help:"Read and replace the limits of every gateway through the operators' API."`
 	Trail      cli.Trail      `cmd:"" help:"Print who changed what, or verify the chain of the entries."`
 	Audit      cli.Audit      `cmd:"" help:"Print the stock equation per SKU. Exit 0: holds, 1: does not hold, 2: unreadable."`

@@ -25,7 +25,7 @@ func TestCommands(t *testing.T) {
 		at(-time.Minute), at(time.Hour))
 	file := filepath.Join(t.TempDir(), "sale.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(yaml), 0o600))
-	assert.Contains(t, s.Succeed("sale", "create", "hand", "-f", file), `"hand"`)
+	assert.Equal(t, "sale hand: draft (ends in 59m 59s), 5 units of 1 SKU\n", s.Succeed("sale", "create", "hand", "-f", file))
 	listed := s.CommandWith("alice\nbob\n", "sale", "buyers", "hand", "-f", "-")
 	require.Zero(t, listed.Code, listed.Stderr)
 	assert.Contains(t, listed.Stdout, "2")
@@ -33,7 +33,7 @@ func TestCommands(t *testing.T) {
 		s.Succeed("sale", verb, "hand")
 	}
 	assert.Contains(t, s.Succeed("sale", "list"), "hand")
-	assert.Contains(t, s.Succeed("sale", "show", "hand"), `"open"`)
+	assert.Contains(t, s.Succeed("sale", "show", "hand", "-o", "json"), `"open"`)
 	s.eventuallyState(s.Gateways[0], "hand", "open")
 	bearer := strings.TrimSpace(s.Succeed("token", "--buyer", "alice", "--ttl", "1h"))
 	s.taken(ask{sale: "hand", bearer: bearer})

@@ -3,6 +3,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -89,5 +90,60 @@ func TestAuditNamesStoreAndNextStep(t *testing.T) {
 			}
 			assert.NotContains(t, result.Stderr, "hidden", "%v shows a password", words)
 		}
+	}
+}
+
+// TestMigrateNamesStoreAndNextStep: what goes wrong between migrate and the stores.
+func TestMigrateNamesStoreAndNextStep(t *testing.T) {
+	s := newStack(t, servers{})
+	nowhere, dsn := harness.Address(t), s.MariaDB.DSN(s.Name)
+	_, place, found := strings.Cut(dsn, "@tcp(")
+	require.True(t, found, dsn)
+	at, rest, found := strings.Cut(place, ")")
+	require.True(t, found, dsn)
+	secured := harness.KafkaSecured(t, "weak")
+	login := func(password string) []string {
+		return []string{"FLASHSALE_KAFKA_BROKERS=" + secured.Brokers[0], "FLASHSALE_KAFKA_SASL_MECHANISM=PLAIN",
+			"FLASHSALE_KAFKA_SASL_USERNAME=weak", "FLASHSALE_KAFKA_SASL_PASSWORD=" + password}
+	}
+	for _, fault := range []struct {
+		env   []string
+		words []string
+	}{
+		{[]string{"FLASHSALE_MYSQL_DSN=root:hidden@tcp(" + nowhere + ")/shop"},
+			[]string{"database shop at " + nowhere, "is the database running there (mysql.dsn)?"}},
+		{[]string{"FLASHSALE_MYSQL_DSN=nobody:hidden@tcp(" + at + ")" + rest},
+			[]string{"at " + at, "correct user and password in mysql.dsn"}},
+		{[]string{"FLASHSALE_KAFKA_BROKERS=" + nowhere}, []string{"kafka at " + nowhere, "is a broker running there (kafka.brokers)"}},
+		{login("hidden"), []string{"kafka at " + secured.Brokers[0], "kafka.sasl_password"}},
+		{login(harness.PasswordOf("weak")), []string{"kafka at " + secured.Brokers[0], "User:weak", "kafka-acls.sh"}},
+	} {
+		result := harness.Run(t, "", s.Bin, append(append([]string{}, s.Env...), fault.env...), "migrate")
+		assert.Equal(t, 1, result.Code, "%v", fault.env)
+		for _, word := range fault.words {
+			assert.Contains(t, result.Stderr, word, "%v", fault.env)
+		}
+		assert.NotContains(t, result.Stderr, "hidden")
+	}
+}
+
+// TestProcessesNameWhatTheyWaitFor: a process that waits for a store at its start logs where that is and what to look at.
+func TestProcessesNameWhatTheyWaitFor(t *testing.T) {
+	s := newStack(t, servers{})
+	nowhere := harness.Address(t)
+	s.Env = append(s.Env, "FLASHSALE_MYSQL_DSN=root:hidden@tcp("+nowhere+")/shop", "FLASHSALE_REDIS_ADDRS="+nowhere,
+		"FLASHSALE_KAFKA_BROKERS="+nowhere)
+	for _, process := range []*gateway{s.NewGateway(), s.NewSettle()} {
+		process.Start()
+		for _, said := range []string{
+			`"at":"shop at ` + nowhere + `","ask":"is the database running there`,
+			`"at":"` + nowhere + `","ask":"is Redis running there (redis.addrs)`,
+			`"at":"` + nowhere + `","ask":"is a broker running there (kafka.brokers)`,
+		} {
+			require.Eventually(t, func() bool { return strings.Contains(process.Stderr(), said) }, 20*time.Second, 20*time.Millisecond,
+				said)
+		}
+		assert.NotContains(t, process.Stderr(), "hidden")
+		process.Kill()
 	}
 }

@@ -52,7 +52,7 @@ func TestReadmeBlockWorksAsPasted(t *testing.T) {
 	})
 	// A terminal runs the next line after one that failed; here the first failure ends the script. Background processes end
 	// with the script, as with a terminal.
-	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11\n"
+	script = "set -eu\ntrap 'kill $(jobs -p); wait' EXIT\ncd " + dir + "\n" + script + "\nflashsale sale show double-11 -o json\n"
 	result := harness.Run(t, script, "bash", []string{
 		"PATH=" + programs + ":" + os.Getenv("PATH"), "FLASHSALE_NAMESPACE=" + s.Name + "-pasted",
 		"FLASHSALE_GATEWAY_LISTEN=" + buyers,
@@ -75,10 +75,10 @@ func TestSaleIsShownAsItsFile(t *testing.T) {
 		if verb != "" {
 			s.move("rush", verb)
 		}
-		before := s.Succeed("sale", "show", "rush")
+		before := s.Succeed("sale", "show", "rush", "-o", "json")
 		same := s.CommandWith(s.Succeed("sale", "show", "rush", "-o", "yaml"), "sale", "create", "rush", "-f", "-")
 		require.Zero(t, same.Code, "after %q: %s", verb, same.Stderr)
-		require.Equal(t, before, s.Succeed("sale", "show", "rush"))
+		require.Equal(t, before, s.Succeed("sale", "show", "rush", "-o", "json"))
 	}
 	shown := s.Succeed("sale", "show", "rush", "-o", "yaml")
 	require.Zero(t, s.CommandWith(shown, "sale", "create", "copy", "-f", "-").Code)
