@@ -48,6 +48,9 @@ func (s *stack) theReal() map[string]string {
 	s.t.Helper()
 	found := map[string]string{}
 	for _, key := range s.keys(s.Name + ":*") {
+		if key == s.Name+":pulse" {
+			continue // the real processes write there once a second
+		}
 		value, err := s.Redis[0].Do("DUMP", key)
 		require.NoError(s.t, err)
 		found["key "+key] = fmt.Sprint(value)

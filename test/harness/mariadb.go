@@ -71,7 +71,8 @@ func newMariaDB(t testing.TB) (*MariaDBServer, error) {
 	}
 	args := append([]string{
 		"--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(port),
-		"--tmpdir=" + scratch, "--socket=" + filepath.Join(s.Dir, "s"), "--pid-file=" + filepath.Join(s.Dir, "pid"), "--skip-name-resolve",
+		"--tmpdir=" + scratch, "--socket=" + filepath.Join(s.Dir, "s"), "--pid-file=" + filepath.Join(s.Dir, "pid"),
+		"--skip-name-resolve",
 		"--max-connections=400", "--character-set-server=utf8mb4",
 	}, mariaDBOptions...)
 	s.process = &Process{Dir: s.Dir, path: path, args: append(args, asRoot()...), name: "mariadbd", tb: t}
