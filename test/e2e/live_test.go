@@ -33,13 +33,9 @@ func (s *stack) follow(path string) <-chan liveEvent {
 	require.NoError(s.t, err)
 	require.Equal(s.t, http.StatusOK, response.StatusCode)
 	events := make(chan liveEvent, 1000)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		readEvents(response.Body, events)
-	}()
-	s.t.Cleanup(func() { cancel(); <-ended })
+	s.t.Cleanup(cancel)
 	s.t.Cleanup(func() { _ = response.Body.Close() })
+	go readEvents(response.Body, events)
 	return events
 }
 
