@@ -36,7 +36,7 @@ type saleSummary struct {
 	EndsAt           sale.Time   `json:"ends_at"`
 	HoldsFrozenSince *sale.Time  `json:"holds_frozen_since"`
 	Loaded           int64       `json:"loaded"`
-	Sold             int64       `json:"sold"`      // units of orders in the database that count
+	Sold             int64       `json:"sold"` // units of orders in the database that count
 	Unpaid           int64       `json:"unpaid"`
 	Available        sale.Number `json:"available"` // null: not known, or not read because of its cost
 	PressesPerS      sale.Number `json:"presses_per_s"`
@@ -100,9 +100,9 @@ func (a *API) summarize(ctx context.Context, all []sale.Summary) (shown []saleSu
 	for i := range all {
 		s, rates := &all[i].Sale, a.deps.Pulses.Rates(all[i].ID)
 		shown[i] = saleSummary{
-			ID: s.ID, Name: s.Name, State: s.State, Reason: s.Reason, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Available: sale.Unknown(),
+			ID: s.ID, Name: s.Name, State: s.State, Reason: s.Reason, StartsAt: s.StartsAt, EndsAt: s.EndsAt,
+			HoldsFrozenSince: s.HoldsFrozenSince, Available: sale.Unknown(),
 			PressesPerS: rates.PressesPerS, RefusedPerS: rates.RefusedTotal(), OrdersPerS: rates.OrdersPerS,
-			HoldsFrozenSince: s.HoldsFrozenSince,
 		}
 		for k := range all[i].Buckets {
 			b := &all[i].Buckets[k]

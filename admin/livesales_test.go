@@ -24,8 +24,9 @@ func TestLiveSales(t *testing.T) {
 	sales := got["sales"].([]any)
 	require.Len(t, sales, 3, "no archived one")
 	require.Equal(t, map[string]any{
-		"id": "s", "name": sales[1].(map[string]any)["name"], "state": "open", "reason": "", "starts_at": "2026-11-11T10:00:00.000Z",
-		"ends_at": "2026-11-11T12:00:00.000Z", "holds_frozen_since": nil, "loaded": 17.0, "sold": 1.0, "unpaid": 1.0, "available": 15.0,
+		"id": "s", "name": sales[1].(map[string]any)["name"], "state": "open", "reason": "",
+		"starts_at": "2026-11-11T10:00:00.000Z", "ends_at": "2026-11-11T12:00:00.000Z", "holds_frozen_since": nil,
+		"loaded": 17.0, "sold": 1.0, "unpaid": 1.0, "available": 15.0,
 		"presses_per_s": 200.0, "refused_per_s": 160.0, "orders_per_s": 40.0,
 	}, sales[1])
 	require.Nil(t, sales[0].(map[string]any)["available"], "a draft has nothing in Redis")

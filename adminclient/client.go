@@ -272,7 +272,8 @@ func (c *Client) readAnswer(response *http.Response) ([]byte, error) {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
 	if err != nil {
-		return nil, unreadable(method, fmt.Errorf("read the answer of the operators' API at %s: %w; repeat the command", c.base, err))
+		err = fmt.Errorf("read the answer of the operators' API at %s: %w; repeat the command", c.base, err)
+		return nil, unreadable(method, err)
 	}
 	if response.StatusCode < 300 {
 		return body, nil

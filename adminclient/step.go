@@ -14,8 +14,8 @@ const (
 	codeNoRoute   = "not_found"
 )
 
-// located adds the address and the next step to a refusal that its own text does not explain. It returns other errors, and nil, as
-// they are: the error of a request without an answer has the address already.
+// located adds the address and the next step to a refusal that its own text does not explain. It returns other errors, and nil,
+// as they are: the error of a request without an answer has the address already.
 func (c *Client) located(err error) error {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
@@ -33,7 +33,7 @@ func (r *Refusal) step() string {
 	case r.Code == codeForeign && r.Status < http.StatusInternalServerError:
 		return "it is not the operators' API: set admin.url to the operators' listener of a gateway (admin.listen)"
 	case r.Code == codeForeign:
-		return "a proxy answers there, and reaches no gateway: start one, or set admin.url to its operators' listener (admin.listen)"
+		return "a proxy answers there, and reaches no gateway: start one, or set admin.url to its operators' listener"
 	case r.Code == codeNoRoute: // also the answer of the buyers' listener
 		return "set admin.url to the operators' listener (admin.listen) of a gateway of this version"
 	case r.Code == codeNoSale:

@@ -28,9 +28,9 @@ const (
 	mysqlDeniedPlugin     = 1698
 )
 
-// DatabaseFault adds to an error of the database its address and the next step of the operator. right is what the account needs, as
-// GRANT spells it. The error shows no password. DatabaseFault returns nil for nil, and the error itself when the operator has ended
-// the command or the DSN cannot be read.
+// DatabaseFault adds to an error of the database its address and the next step of the operator. right is what the account needs,
+// as GRANT spells it. The error shows no password. DatabaseFault returns nil for nil, and the error itself when the operator has
+// ended the command or the DSN cannot be read.
 func DatabaseFault(dsn, right string, err error) error {
 	config, unreadable := mysql.ParseDSN(dsn)
 	if passes(err) || unreadable != nil {

@@ -273,7 +273,8 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	second.stop()
 	third := startDev(t, "curl -i", "--data-dir", dir)
 	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir starts a new one):")
-	archived := command(t, []string{"FLASHSALE_ADMIN_URL=" + third.find(`operators +(\S+)\n`)}, "", "sale", "archive", "demo", "-o", "json",
+	archived := command(t, []string{"FLASHSALE_ADMIN_URL=" + third.find(`operators +(\S+)\n`)}, "", "sale", "archive", "demo",
+		"-o", "json",
 		"--config", filepath.Join(dir, secretsName))
 	require.Equal(t, ExitDone, archived.code, archived.stderr)
 	require.Contains(t, archived.stdout, `"state":"archived"`)

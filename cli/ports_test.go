@@ -22,7 +22,8 @@ func TestEveryProcessNamesTheTakenPort(t *testing.T) {
 	} {
 		for _, setting := range settings {
 			flag := "--" + strings.ReplaceAll(setting, ".", "-")
-			got := command(t, []string{testToken, testSecret, testDSN}, "", append(append([]string{process}, anyPort...), flag, taken)...)
+			words := append(append([]string{process}, anyPort...), flag, taken)
+			got := command(t, []string{testToken, testSecret, testDSN}, "", words...)
 			require.Equal(t, ExitUsage, got.code, "%s %s: %s", process, setting, got.stderr)
 			require.Contains(t, got.stderr, setting+": listen tcp "+taken, process)
 			require.Contains(t, got.stderr, "end the process that listens there, or set another address", process)

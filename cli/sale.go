@@ -12,7 +12,7 @@ import (
 	"flashsale/terminal"
 )
 
-// Sale runs the life cycle of a sale through the operators' API. It prints a line or a table, and the API's own JSON with -o json.
+// Sale runs the life cycle of a sale through the operators' API. It prints a line or a table; -o json prints the API's own JSON.
 type Sale struct {
 	Create  saleCreate  `cmd:"" help:"Create or change a sale from a YAML or JSON file."`
 	Buyers  saleBuyers  `cmd:"" help:"Replace the list of a listed sale: one buyer id per line."`

@@ -58,7 +58,8 @@ func (a *salesAPI) answer(r *http.Request) (status int, body string) {
 	case a.away:
 		return http.StatusServiceUnavailable, `{"status":503,"code":"unavailable","detail":"the request to Redis failed"}`
 	case path == "live":
-		return http.StatusOK, `{"at":"2026-11-11T12:00:00.000Z","sales":[{"id":"s","loaded":8,"sold":6,"unpaid":2,"reason":"why"}]}`
+		return http.StatusOK, `{"at":"2026-11-11T12:00:00.000Z",` +
+			`"sales":[{"id":"s","loaded":8,"sold":6,"unpaid":2,"reason":"why"}]}`
 	case path == "sales/s/live":
 		return http.StatusOK, a.live(r)
 	}
@@ -112,7 +113,8 @@ func TestSaleListAndShowWithoutNumbers(t *testing.T) {
 	got := command(t, environ, "", "sale", "list")
 	require.Equal(t, ExitUnreadable, got.code)
 	require.Regexp(t, `(?m)^s +open, ended +7 +- +- +Double 11$`, got.stdout)
-	require.Contains(t, got.stderr, "read the numbers of the sales: could not be read: unavailable (503): the request to Redis failed")
+	require.Contains(t, got.stderr,
+		"read the numbers of the sales: could not be read: unavailable (503): the request to Redis failed")
 	got = command(t, environ, "", "sale", "show", "s")
 	require.Equal(t, ExitUnreadable, got.code)
 	require.Regexp(t, `(?m)^ +sku-0 +7 +0.05 CNY$`, got.stdout)
@@ -132,7 +134,8 @@ func TestChangesPrintALine(t *testing.T) {
 		require.Equal(t, openSale+"\n", got.stdout, "%v", words)
 		require.Equal(t, ExitUsage, command(t, environ, "{}", append(words, "-o", "xml")...).code)
 	}
-	require.Equal(t, "sale s: open (ended), 7 units of 1 SKU\n", command(t, environ, "{}", "sale", "create", "s", "-f", "-").stdout)
+	created := command(t, environ, "{}", "sale", "create", "s", "-f", "-")
+	require.Equal(t, "sale s: open (ended), 7 units of 1 SKU\n", created.stdout)
 	environ = operatorsThatSay(t, `{"buyers":3}`)
 	require.Equal(t, "sale s: the list has 3 buyers\n", command(t, environ, "a", "sale", "buyers", "s", "-f", "-").stdout)
 	environ = operatorsThatSay(t, `{"sku":"phone","added":-5,"loaded":7}`)

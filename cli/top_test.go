@@ -69,8 +69,8 @@ func TestTopOnATerminal(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatalf("q does not end it: %q", seen)
 	}
-	require.Eventually(t, func() bool { return strings.Contains(seen.String(), "\x1b[?1049l") }, 5*time.Second, 5*time.Millisecond,
-		"the alternate screen is left")
+	left := func() bool { return strings.Contains(seen.String(), "\x1b[?1049l") }
+	require.Eventually(t, left, 5*time.Second, 5*time.Millisecond, "the alternate screen is left")
 	require.Contains(t, seen.String(), "\x1b[?1049h")
 	require.NotRegexp(t, `\x1b\[[0-9;]*3[0-7]m`, seen.String(), "NO_COLOR")
 }

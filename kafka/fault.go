@@ -28,13 +28,12 @@ func (o Options) step(err error) string {
 		if user == "" {
 			user = "ANONYMOUS"
 		}
-		return fmt.Sprintf("type the lines for User:%s with kafka-acls.sh; docs/operations.md has them under Rights in Redis and Kafka",
-			user)
+		return fmt.Sprintf("type the lines for User:%s with kafka-acls.sh: docs/operations.md, Rights in Redis and Kafka", user)
 	case errors.Is(err, sarama.ErrInvalidReplicationFactor):
 		return "set kafka.replication to at most the number of brokers"
 	case errors.As(err, &tlsFault):
 		return "correct kafka.tls, or name the broker's TLS listener in kafka.brokers"
 	}
-	return "is a broker running there (kafka.brokers), and does it expect TLS and the login as kafka.tls, kafka.sasl_mechanism, " +
-		"kafka.sasl_username and kafka.sasl_password say?"
+	return "is a broker running there (kafka.brokers), and does it expect TLS and the login as kafka.tls, " +
+		"kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password say?"
 }

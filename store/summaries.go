@@ -17,8 +17,8 @@ const sqlBucketSums = "SELECT b.sale_id, b.bucket, b.epoch, b.state, b.partition
 	"GROUP BY b.sale_id, b.bucket, b.epoch, b.state, b.partition_id ORDER BY b.sale_id, b.bucket"
 
 // SaleSummaries returns every sale that is not archived, sorted by id, without items, with its paid units and the sums of its
-// buckets. Three statements read them, so the sums of a sale may be later than the sale. The paid units are read first, so they are
-// never more than the units settled less those released.
+// buckets. Three statements read them, so the sums of a sale may be later than the sale. The paid units are read first, so they
+// are never more than the units settled less those released.
 func (s *Store) SaleSummaries(ctx context.Context) ([]sale.Summary, error) {
 	paid, err := s.paidSums(ctx)
 	if err != nil {

@@ -11,9 +11,8 @@ import (
 // Sale is a sale as the operators' API answers it. ArchivedAt and Books are of an archived sale only.
 type Sale struct {
 	sale.Sale
-	HoldsFrozenSince *sale.Time       `json:"holds_frozen_since"`
-	ArchivedAt       *sale.Time       `json:"archived_at"`
-	Books            []sale.FinalBook `json:"books"`
+	ArchivedAt *sale.Time       `json:"archived_at"`
+	Books      []sale.FinalBook `json:"books"`
 }
 
 // Sales is the list of sales.

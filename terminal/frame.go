@@ -119,9 +119,11 @@ func (s *screen) deployment(processes []Process, stores []Store) []string {
 		all[p.Role]++
 		switch {
 		case p.SeenMSAgo > 3*1000:
-			said = append(said, fmt.Sprintf("%s %s silent for %s", p.Role, p.Name, Span(time.Duration(p.SeenMSAgo)*time.Millisecond)))
+			silent := time.Duration(p.SeenMSAgo) * time.Millisecond
+			said = append(said, fmt.Sprintf("%s %s silent for %s", p.Role, p.Name, Span(silent)))
 		case !p.Ready:
-			said = append(said, fmt.Sprintf("%s %s waits for %s", p.Role, p.Name, strings.Join(slices.Sorted(maps.Keys(p.Waiting)), ", ")))
+			checks := strings.Join(slices.Sorted(maps.Keys(p.Waiting)), ", ")
+			said = append(said, fmt.Sprintf("%s %s waits for %s", p.Role, p.Name, checks))
 		default:
 			ready[p.Role]++
 		}

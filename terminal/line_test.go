@@ -44,7 +44,8 @@ func TestStateInWindow(t *testing.T) {
 
 // The lines of changes, from the answers of the API as they are.
 func TestLines(t *testing.T) {
-	const opened = `{"sale":"double-11","state":"open","starts_at":"2026-11-14T16:00:00.000Z","ends_at":"2026-11-15T00:00:00.000Z",
+	const opened = `{"sale":"double-11","state":"open","starts_at":"2026-11-14T16:00:00.000Z",
+		"ends_at":"2026-11-15T00:00:00.000Z",
 		"items":[{"sku":"a","stock":4},{"sku":"b","stock":3}]`
 	now := func(line func([]byte, time.Time) (string, error)) func([]byte) (string, error) {
 		return func(answer []byte) (string, error) { return line(answer, noon) }

@@ -29,8 +29,8 @@ func (s *screen) listTable(now time.Time) shownTable {
 		return table
 	}
 	then := s.sales.At.Add(now.Sub(s.read))
-	table.grid.titles = []string{"SALE", "STATE", "LOADED>", "SOLD>", "UNPAID>", "AVAILABLE>", "PRESSES/S>", "ORDERS/S>", "REFUSED/S>",
-		"HOLDS", "NAME"}
+	table.grid.titles = []string{"SALE", "STATE", "LOADED>", "SOLD>", "UNPAID>", "AVAILABLE>", "PRESSES/S>", "ORDERS/S>",
+		"REFUSED/S>", "HOLDS", "NAME"}
 	for _, one := range found {
 		table.grid.rows = append(table.grid.rows, []string{
 			one.ID, stateInWindow(one.State, one.StartsAt, one.EndsAt, then), whole(known(one.Loaded)), whole(known(one.Sold)),

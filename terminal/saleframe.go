@@ -47,8 +47,9 @@ func (s *screen) unitsLine(u *Units) string {
 			books = s.style.fault("BOOKS DO NOT HOLD")
 		}
 	}
-	return fmt.Sprintf("loaded %s   available %s   in flight %s   sold %s   paid %s   unpaid %s   released %s   %s", whole(u.Loaded),
-		whole(u.Available), whole(u.InFlight), whole(u.sold()), whole(u.Paid), whole(u.Unpaid), whole(u.Released), books)
+	return fmt.Sprintf("loaded %s   available %s   in flight %s   sold %s   paid %s   unpaid %s   released %s   %s",
+		whole(u.Loaded), whole(u.Available), whole(u.InFlight), whole(u.sold()), whole(u.Paid), whole(u.Unpaid),
+		whole(u.Released), books)
 }
 
 // maxOutcomes bounds the outcomes of refusals that are named.
@@ -104,8 +105,8 @@ func (s *screen) saleTable() shownTable {
 	if len(items.Rows) < items.Total {
 		first = fmt.Sprintf("SKU (%d of %d)", items.Matched, items.Total)
 	}
-	table.grid.titles = []string{first, "LOADED>", "AVAILABLE>", "IN FLIGHT>", "SOLD>", "PAID>", "UNPAID>", "RELEASED>", "UNITS/S>",
-		"SOLD OUT IN>", "NAME"}
+	table.grid.titles = []string{first, "LOADED>", "AVAILABLE>", "IN FLIGHT>", "SOLD>", "PAID>", "UNPAID>", "RELEASED>",
+		"UNITS/S>", "SOLD OUT IN>", "NAME"}
 	for i := range items.Rows {
 		r := &items.Rows[i]
 		table.grid.rows = append(table.grid.rows, []string{

@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// WriteSales writes a row for each sale. A number that live lacks is shown as -: those of archived sales, and all where live is nil.
-// Windows are relative to now.
+// WriteSales writes a row for each sale. A number that live lacks is shown as -: those of archived sales, and all where live is
+// nil. Windows are relative to now.
 func WriteSales(out io.Writer, list Sales, live *LiveSales, now time.Time) error {
 	numbers := map[string]*Summary{}
 	if live != nil {
@@ -29,8 +29,9 @@ func WriteSales(out io.Writer, list Sales, live *LiveSales, now time.Time) error
 				stock = n.Loaded
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, stateInWindow(s.State, s.StartsAt, s.EndsAt, now), stock, sold,
-			unpaid, frozen(s.HoldsFrozenSince, now), plain(reason), plain(s.Name))
+		state := stateInWindow(s.State, s.StartsAt, s.EndsAt, now)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, state, stock, sold, unpaid,
+			frozen(s.HoldsFrozenSince, now), plain(reason), plain(s.Name))
 	}
 	return table.Flush()
 }

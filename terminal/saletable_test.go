@@ -110,7 +110,8 @@ func TestSalePageWithoutNumbers(t *testing.T) {
 	require.Contains(t, draft, "    SKU  STOCK        PRICE\n  phone      7  1299.05 CNY\n   case      3     0.05 CNY\n")
 	require.Contains(t, salePage(t, strings.Replace(shown, "STATE", "open", 1)+"}", ""), "  phone      7  1299.05 CNY\n")
 	archived := salePage(t, strings.Replace(shown, "STATE", "archived", 1)+`,"archived_at":"2026-11-20T10:00:00.000Z",
-		"books":[{"sku":"phone","loaded":7,"settled":6,"released":1,"sold":5},{"sku":"case","loaded":3,"settled":3,"sold":3}]}`, "")
+		"books":[{"sku":"phone","loaded":7,"settled":6,"released":1,"sold":5},
+		{"sku":"case","loaded":3,"settled":3,"sold":3}]}`, "")
 	require.Contains(t, archived, "state     archived\n")
 	require.Contains(t, archived, "archived  2026-11-20T10:00:00.000Z\n")
 	require.Contains(t, archived, "    SKU  LOADED  SOLD  RELEASED        PRICE\n  phone       7     5         1  1299.05 CNY\n"+
@@ -118,7 +119,9 @@ func TestSalePageWithoutNumbers(t *testing.T) {
 }
 
 func TestSalePageSaysWhatHasNoLimit(t *testing.T) {
-	s := Sale{Sale: sale.Sale{ID: "s", State: sale.StateOpen, StartsAt: at(0), EndsAt: at(time.Hour), PerBuyerLimit: 2, Buckets: 1}}
+	s := Sale{Sale: sale.Sale{
+		ID: "s", State: sale.StateOpen, StartsAt: at(0), EndsAt: at(time.Hour), PerBuyerLimit: 2, Buckets: 1,
+	}}
 	var out strings.Builder
 	require.NoError(t, WriteSale(&out, &s, nil, nil, noon))
 	require.Contains(t, out.String(), "limits   2 units of a SKU for each buyer\n")

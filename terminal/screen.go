@@ -50,7 +50,8 @@ func (s *screen) apply(event any, at time.Time) {
 		s.heard(at)
 		s.chosen = max(0, min(s.chosen, e.Items.Matched-1))
 	case sale.TrailEntry:
-		if !slices.ContainsFunc(s.trail, func(known sale.TrailEntry) bool { return known.ID == e.ID }) { // sent again by a new stream
+		again := func(known sale.TrailEntry) bool { return known.ID == e.ID } // a new stream begins with the last entries
+		if !slices.ContainsFunc(s.trail, again) {
 			s.trail = append(s.trail, e)
 			s.trail = s.trail[max(0, len(s.trail)-trailLines):]
 		}

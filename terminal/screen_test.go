@@ -82,7 +82,8 @@ func TestFrameOfASale(t *testing.T) {
 	s := saleOf(t)
 	s.height, s.width = 0, 0
 	s.apply(sale.TrailEntry{ID: 1, At: at(-time.Minute), Who: "ann", Verb: "pause", Target: "sale/a", Outcome: "done"}, noon)
-	s.apply(sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob", Verb: "close", Target: "sale/a", Outcome: "wrong_state"}, noon)
+	refused := sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob", Verb: "close", Target: "sale/a", Outcome: "wrong_state"}
+	s.apply(refused, noon)
 	s.apply(sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob"}, noon) // a new stream repeats it
 	require.Equal(t, `a  Alpha   open, ends in 1m 30s   12:00:00Z
 loaded 10   available 4   in flight 1   sold 5   paid 3   unpaid 2   released 1   books hold
@@ -121,7 +122,8 @@ func TestOldNumbersSaySo(t *testing.T) {
 func TestFramesFitTheWindow(t *testing.T) {
 	many := LiveSales{At: sale.Time{Time: noon}}
 	for i := range 40 {
-		many.Sales = append(many.Sales, Summary{ID: fmt.Sprintf("sale-%03d", i), Name: strings.Repeat("双", 10), State: sale.StateOpen})
+		one := Summary{ID: fmt.Sprintf("sale-%03d", i), Name: strings.Repeat("双", 10), State: sale.StateOpen}
+		many.Sales = append(many.Sales, one)
 	}
 	s := listOf(t)
 	s.apply(many, noon)

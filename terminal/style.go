@@ -1,7 +1,7 @@
 package terminal
 
-// style writes the emphasis of a frame; the zero style writes plain text. Colour is off where NO_COLOR is set: bold and reverse stay,
-// because a chosen row must be seen.
+// style writes the emphasis of a frame; the zero style writes plain text. Colour is off where NO_COLOR is set: bold and reverse
+// stay, because a chosen row must be seen.
 type style struct {
 	on     bool // a terminal
 	colour bool

@@ -4,15 +4,20 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/charmbracelet/x/term"
+
+	"flashsale/role"
 )
 
-// Top shows the live screen until it is quit or its context ends: on a terminal a screen with keys, else one block of lines a second.
+// Top shows the live screen until it is quit or its context ends: on a terminal a screen with keys, else blocks of
+// lines.
 type Top struct {
 	Source  Source
 	Sale    string // empty: the list of all sales
@@ -70,46 +75,46 @@ func (t *Top) start() *screen {
 // blockEvery is the time between two blocks of lines.
 const blockEvery = time.Second
 
-// lines writes a block of lines a second.
-func (t *Top) lines(ctx context.Context) error {
-	s, updates := t.start(), make(chan any)
+// lines writes a block of lines a second, from the first numbers on.
+func (t *Top) lines(ctx context.Context) (err error) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s := t.start()
+	var mu sync.Mutex // of s
+	first := make(chan error, 1)
 	go watch(ctx, t.Source, s.id, s.query, func(event any) {
-		select {
-		case updates <- event:
-		case <-ctx.Done():
+		mu.Lock()
+		defer mu.Unlock()
+		before := s.read.IsZero()
+		s.apply(event, time.Now())
+		if gone, is := event.(lost); before && (is || !s.read.IsZero()) {
+			select {
+			case first <- gone.err:
+			default: // it was told before
+			}
 		}
 	})
-	ticks := time.NewTicker(blockEvery)
-	defer ticks.Stop()
-	for {
-		select {
-		case event := <-updates:
-			first := s.read.IsZero()
-			s.apply(event, time.Now())
-			if gone, is := event.(lost); is && first {
-				return gone.err
-			}
-			if !first || s.read.IsZero() {
-				continue
-			}
-			if t.Once {
-				return t.block(s)
-			}
-			if err := t.block(s); err != nil {
-				return err
-			}
-			ticks.Reset(blockEvery)
-		case <-ticks.C:
-			if s.read.IsZero() {
-				continue
-			}
-			if err := t.block(s); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
+	select {
+	case err := <-first:
+		if err != nil {
+			return err
 		}
+	case <-ctx.Done():
+		return nil
 	}
+	blocks := role.Loop{
+		Name: "live lines", Log: slog.New(slog.DiscardHandler), Rest: role.Steady(blockEvery), // the command returns the failure
+		Unit: func(context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if err = t.block(s); err != nil || t.Once {
+				end()
+			}
+			return err
+		},
+	}
+	blocks.Run(ctx)
+	return err
 }
 
 func (t *Top) block(s *screen) error {

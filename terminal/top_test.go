@@ -94,7 +94,8 @@ func TestOnce(t *testing.T) {
 	require.NotContains(t, blocks[0], "quit")
 	require.Equal(t, []string{"a/ph/sold"}, source.asked)
 	sales := `sales {"at":"2026-11-11T12:00:00.000Z","sales":[{"id":"a","state":"open"},{"id":"b","state":"open"}]}`
-	blocks, err = shownBy(t, Top{Source: &script{streams: []stream{{events: []string{sales}}}}, Search: "B", Once: true}, time.Minute)
+	source = &script{streams: []stream{{events: []string{sales}}}}
+	blocks, err = shownBy(t, Top{Source: source, Search: "B", Once: true}, time.Minute)
 	require.NoError(t, err)
 	require.Contains(t, blocks[0], "\nb ")
 	require.NotContains(t, blocks[0], "\na ")

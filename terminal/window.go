@@ -6,8 +6,8 @@ import (
 	"flashsale/sale"
 )
 
-// window says where now is in the window of a sale: "starts in 2h", "ends in 5m" or "ended". It is empty for a sale that is closed
-// or archived, because its window means nothing any more, and where the sale has no times.
+// window says where now is in the window of a sale: "starts in 2h", "ends in 5m" or "ended". It is empty for a sale that is
+// closed or archived, because its window means nothing any more, and where the sale has no times.
 func window(state sale.State, starts, ends sale.Time, now time.Time) string {
 	switch {
 	case state == sale.StateClosed, state == sale.StateArchived, starts.IsZero():

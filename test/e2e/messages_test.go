@@ -114,7 +114,8 @@ func TestMigrateNamesStoreAndNextStep(t *testing.T) {
 			[]string{"database shop at " + nowhere, "is the database running there (mysql.dsn)?"}},
 		{[]string{"FLASHSALE_MYSQL_DSN=nobody:hidden@tcp(" + at + ")" + rest},
 			[]string{"at " + at, "correct user and password in mysql.dsn"}},
-		{[]string{"FLASHSALE_KAFKA_BROKERS=" + nowhere}, []string{"kafka at " + nowhere, "is a broker running there (kafka.brokers)"}},
+		{[]string{"FLASHSALE_KAFKA_BROKERS=" + nowhere},
+			[]string{"kafka at " + nowhere, "is a broker running there (kafka.brokers)"}},
 		{login("hidden"), []string{"kafka at " + secured.Brokers[0], "kafka.sasl_password"}},
 		{login(harness.PasswordOf("weak")), []string{"kafka at " + secured.Brokers[0], "User:weak", "kafka-acls.sh"}},
 	} {
@@ -140,8 +141,8 @@ func TestProcessesNameWhatTheyWaitFor(t *testing.T) {
 			`"at":"` + nowhere + `","ask":"is Redis running there (redis.addrs)`,
 			`"at":"` + nowhere + `","ask":"is a broker running there (kafka.brokers)`,
 		} {
-			require.Eventually(t, func() bool { return strings.Contains(process.Stderr(), said) }, 20*time.Second, 20*time.Millisecond,
-				said)
+			logged := func() bool { return strings.Contains(process.Stderr(), said) }
+			require.Eventually(t, logged, 20*time.Second, 20*time.Millisecond, said)
 		}
 		assert.NotContains(t, process.Stderr(), "hidden")
 		process.Kill()

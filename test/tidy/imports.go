@@ -154,7 +154,7 @@ var owners = []owner{
 	{"github.com/alecthomas/kong", []string{"cli", "cmd"},
 		"flags and exit codes concern the command line: a room is called by code"},
 	{"charm.land/bubbletea", []string{"terminal"}, "one room draws on a terminal and reads its keys"},
-	{"github.com/charmbracelet", []string{"terminal"}, "as bubbletea, which is built on them: widths of text, what is a terminal"},
+	{"github.com/charmbracelet", []string{"terminal"}, "as bubbletea, which is built on them: widths of text, terminals"},
 	{"github.com/bwmarrin/snowflake", []string{"sale"},
 		"its epoch is a package variable: one package sets it, before any generator exists"},
 }
