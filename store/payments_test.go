@@ -120,8 +120,9 @@ func TestPaymentsOfBeforeTheMigration(t *testing.T) {
 				"'CNY', 1, 0, 900, 1, 'open', 1)", moment{opening}, moment{closing})
 			require.NoError(t, err)
 			for id, at := range []string{"2026-11-11 10:00:00.123", "2026-11-11 10:00:01.456"} {
-				_, err = s.db.Exec("INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, total_cents, line_count, "+
-					"currency, created_at, updated_at, bucket) VALUES (?, 'eleven', 'phone', 'ann', 1, 'paid', 5, 1, 'CNY', ?, ?, 0)",
+				_, err = s.db.Exec("INSERT INTO orders (order_id, sale_id, sku, buyer_id, quantity, status, total_cents, "+
+					"line_count, currency, created_at, updated_at, bucket) "+
+					"VALUES (?, 'eleven', 'phone', 'ann', 1, 'paid', 5, 1, 'CNY', ?, ?, 0)",
 					id+1, at, at)
 				require.NoError(t, err)
 			}
