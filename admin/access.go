@@ -46,8 +46,7 @@ func (a *API) admit(c *call, need need) (problem sale.Problem, refused bool) {
 func (a *API) identify(c *call) (problem sale.Problem, refused bool) {
 	cookie, err := c.r.Cookie(sessionCookie)
 	if err != nil || len(c.r.Header.Values("Authorization")) > 0 {
-		token, _ := bearer(c.r)
-		actor, known := a.people.Of(token)
+		actor, known := a.people.Of(bearer(c.r))
 		if !known {
 			return a.strangers.refuse(c.w, c.r), true
 		}
@@ -93,15 +92,16 @@ func (a *API) refuseHost(r *http.Request) (problem sale.Problem, refused bool) {
 	}, true
 }
 
-// bearer returns the token of the only Authorization header. A request with two such headers has no token.
-func bearer(r *http.Request) (string, bool) {
+// bearer returns the token of the only Authorization header, empty for none, for two, and for another scheme. No empty token is
+// known.
+func bearer(r *http.Request) string {
 	values := r.Header.Values("Authorization")
 	if len(values) != 1 {
-		return "", false
+		return ""
 	}
 	scheme, token, ok := strings.Cut(values[0], " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return "", false
+		return ""
 	}
-	return strings.TrimLeft(token, " "), true
+	return strings.TrimLeft(token, " ")
 }

@@ -59,8 +59,7 @@ func NewProbes(o ProbesOptions) *Probes {
 // guarded admits only requests with the token of an operator or an admin.
 func (p *Probes) guarded(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
-		token, _ := bearer(c.r)
-		actor, known := p.people.Of(token)
+		actor, known := p.people.Of(bearer(c.r))
 		if !known {
 			return p.strangers.refuse(c.w, c.r)
 		}

@@ -91,10 +91,10 @@ func (a *API) signInByLink(c *call) error {
 	if ok && known {
 		a.setCookie(c, &session)
 		a.opts.Logger.Info("operator signed in by a link", "name", session.Actor.Who, "role", session.Actor.Role)
-	} else {
-		a.strangers.refuseGuess(c.w, c.r, "")
-		c.w.Header().Del("WWW-Authenticate")
+	} else if refusal := a.strangers.refuseGuess(c.w, c.r, ""); refusal.Status == http.StatusTooManyRequests {
+		return refusal
 	}
+	c.w.Header().Del("WWW-Authenticate")
 	h := c.w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")

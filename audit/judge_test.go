@@ -17,7 +17,7 @@ func phones(quantity int64) []line { return []line{{"phone", quantity, 100}} }
 func together(quantity int64) []line { return []line{{"case", 1, 10}, {"phone", quantity, 100}} }
 
 // write adds an order to the database, the topic and Redis, as a settled one is there.
-func (f *sheet) write(id sale.OrderID, bucket int, buyer string, status sale.OrderStatus, lines []line) {
+func (s *sheet) write(id sale.OrderID, bucket int, buyer string, status sale.OrderStatus, lines []line) {
 	r := plainOrder{bucket: bucket, buyer: buyer, lines: lines, status: status, key: fmt.Sprint(id), count: int64(len(lines))}
 	if len(lines) == 1 {
 		r.sku = lines[0].sku
@@ -25,10 +25,10 @@ func (f *sheet) write(id sale.OrderID, bucket int, buyer string, status sale.Ord
 	for _, l := range lines {
 		r.quantity, r.total = r.quantity+l.quantity, r.total+l.quantity*l.price
 	}
-	f.rows[id] = r
-	f.orders[id] = plainOrder{bucket: bucket, buyer: buyer, lines: lines}
+	s.rows[id] = r
+	s.orders[id] = plainOrder{bucket: bucket, buyer: buyer, lines: lines}
 	if status != sale.StatusRefused {
-		f.entries[id] = plainOrder{bucket: bucket, buyer: buyer, lines: lines, gone: !r.live()}
+		s.entries[id] = plainOrder{bucket: bucket, buyer: buyer, lines: lines, gone: !r.live()}
 	}
 }
 
@@ -64,10 +64,10 @@ func atRest() *sheet {
 func (f *facts) phonesOf(bucket int) *shelfFacts { return f.shelves[shelfID{bucket, "phone"}] }
 
 // change changes the row of an order.
-func (f *sheet) change(id sale.OrderID, how func(*plainOrder)) {
-	r := f.rows[id]
+func (s *sheet) change(id sale.OrderID, how func(*plainOrder)) {
+	r := s.rows[id]
 	how(&r)
-	f.rows[id] = r
+	s.rows[id] = r
 }
 
 func verdicts(f *sheet) map[string]Verdict {
@@ -303,10 +303,10 @@ func TestRecordsThatWereDeleted(t *testing.T) {
 }
 
 // moveToDeadLetters puts an order into a dead letter of its own.
-func (f *sheet) moveToDeadLetters(id sale.OrderID, at writeID, r plainOrder) {
-	f.dead[id] = true
-	f.letter(at, id, map[sale.OrderID]plainOrder{id: r}, nil)
-	f.orders[id], f.records[at] = r, append(f.records[at], id)
+func (s *sheet) moveToDeadLetters(id sale.OrderID, at writeID, r plainOrder) {
+	s.dead[id] = true
+	s.letter(at, id, map[sale.OrderID]plainOrder{id: r}, nil)
+	s.orders[id], s.records[at] = r, append(s.records[at], id)
 }
 
 // Units in the dead letters are in flight: as many of each SKU as Redis has taken for them in the present epoch.

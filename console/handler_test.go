@@ -102,7 +102,7 @@ func TestShop(t *testing.T) {
 		answer := get(t, shop, http.MethodGet, TokenPath, nil)
 		require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
 		var buyer map[string]string
-		require.NoError(t, json.Unmarshal([]byte(answer.Body.String()), &buyer))
+		require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &buyer))
 		require.Equal(t, map[string]string{"sale": "demo", "buyer": id, "token": "token"}, buyer)
 	}
 	failed := get(t, shop, http.MethodGet, TokenPath, nil)

@@ -46,11 +46,17 @@ type Change struct {
 	After  any
 }
 
-// TargetSale, TargetOrder, TargetItem and TargetLetter name targets of the trail; TargetRules is the set of rules.
-func TargetSale(id string) string        { return "sale/" + id }
-func TargetOrder(id OrderID) string      { return "order/" + id.String() }
+// TargetSale names a sale in the trail.
+func TargetSale(id string) string { return "sale/" + id }
+
+// TargetOrder names an order in the trail.
+func TargetOrder(id OrderID) string { return "order/" + id.String() }
+
+// TargetItem names a SKU of a sale in the trail.
 func TargetItem(sale, sku string) string { return "sale/" + sale + "/items/" + sku }
-func TargetLetter(id string) string      { return "deadletter/" + id }
+
+// TargetLetter names a dead letter in the trail.
+func TargetLetter(id string) string { return "deadletter/" + id }
 
 // TargetRules is the target of a change of the rules.
 const TargetRules = "rules"

@@ -76,7 +76,9 @@ func TestThePaymentProviderIsAway(t *testing.T) {
 	_, err = s.DB().Exec("UPDATE thaws SET at_ms = at_ms - 3600000")
 	require.NoError(t, err)
 	s.isDue(second)
-	s.soon("the engine freezes the sale", func() bool { return s.commanded("sale", "show", "rush", "-o", "json")["holds_frozen_since"] != nil })
+	s.soon("the engine freezes the sale", func() bool {
+		return s.commanded("sale", "show", "rush", "-o", "json")["holds_frozen_since"] != nil
+	})
 	s.becomes(second, "second", "confirmed")
 	s.audit("rush")
 }
