@@ -273,9 +273,12 @@ func TestDevSaysThatItsSaleDoesNotSell(t *testing.T) {
 	second.stop()
 	third := startDev(t, "curl -i", "--data-dir", dir)
 	require.Contains(t, third.stdout.String(), "buy one (refused now: sale demo is closed; a new --data-dir starts a new one):")
-	archived := command(t, []string{"FLASHSALE_ADMIN_URL=" + third.find(`operators +(\S+)\n`)}, "", "sale", "archive", "demo",
-		"-o", "json",
-		"--config", filepath.Join(dir, secretsName))
+	var archived output
+	require.Eventually(t, func() bool { // the buckets of the closed sale are rebuilt first
+		archived = command(t, []string{"FLASHSALE_ADMIN_URL=" + third.find(`operators +(\S+)\n`)}, "", "sale", "archive", "demo",
+			"-o", "json", "--config", filepath.Join(dir, secretsName))
+		return !strings.Contains(archived.stderr, "not_at_rest")
+	}, 10*time.Second, 50*time.Millisecond)
 	require.Equal(t, ExitDone, archived.code, archived.stderr)
 	require.Contains(t, archived.stdout, `"state":"archived"`)
 	third.stop()
