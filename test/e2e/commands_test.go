@@ -32,7 +32,7 @@ func TestCommands(t *testing.T) {
 	for _, verb := range []string{"preload", "open", "pause", "resume"} {
 		s.Succeed("sale", verb, "hand")
 	}
-	assert.Contains(t, s.Succeed("sale", "list"), "hand")
+	assert.Regexp(t, `(?m)^hand +open, ends in 59m \d+s +5 +0 +0 +By hand$`, s.Succeed("sale", "list"))
 	assert.Contains(t, s.Succeed("sale", "show", "hand", "-o", "json"), `"open"`)
 	s.eventuallyState(s.Gateways[0], "hand", "open")
 	bearer := strings.TrimSpace(s.Succeed("token", "--buyer", "alice", "--ttl", "1h"))
@@ -43,6 +43,8 @@ func TestCommands(t *testing.T) {
 		s.refused(s.buy(ask{sale: "hand", bearer: one}), 403, "not_eligible")
 	}
 	s.audit("hand")
+	assert.Regexp(t, `(?m)^ +phone +5 +4 +0 +1 +0 +1 +0 +1\.00 CNY$`, s.Succeed("sale", "show", "hand"))
+	assert.Regexp(t, `(?m)^phone +5 +4 +0 +1 +0 +1 +0 `, s.Succeed("top", "hand", "--once"))
 	var audit struct {
 		Holds bool `json:"holds"`
 		Items []struct{ Settled, Difference int }
