@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flashsale/faults"
 	"flashsale/sale"
@@ -104,7 +105,6 @@ func scanTrail(rows scanner, before ...any) (e sale.TrailEntry, err error) {
 const (
 	sqlTrailHead = "SELECT position, hash FROM trail_head WHERE id = 1"
 	sqlUnchained = "SELECT " + trailColumns + " FROM trail t WHERE t.position IS NULL ORDER BY entry_id LIMIT ?"
-	sqlChain     = "UPDATE trail%s SET position = ?, hash = ? WHERE entry_id = ? AND position IS NULL"
 	sqlMoveHead  = "UPDATE trail_head SET position = ?, hash = ? WHERE id = 1"
 )
 
@@ -142,16 +142,33 @@ func (s *Store) chainTrail(ctx context.Context, tx *sql.Tx, limit int) (int, err
 	if err != nil || len(entries) == 0 {
 		return 0, err
 	}
-	chain := fmt.Sprintf(sqlChain, s.dialect.forced)
 	for i := range entries {
 		e := &entries[i]
 		e.Position = head.Position + 1
-		head = sale.TrailHead{Position: e.Position, Hash: e.Link(head.Hash)}
-		if err := changeExactly(ctx, tx, 1, "trail rows", chain, []any{head.Position, head.Hash, e.ID}); err != nil {
+		e.Hash = e.Link(head.Hash)
+		head = sale.TrailHead{Position: e.Position, Hash: e.Hash}
+	}
+	for chunk := range slices.Chunk(entries, maxTerms) {
+		if err := s.writeLinks(ctx, tx, chunk); err != nil {
 			return 0, err
 		}
 	}
 	return len(entries), changeExactly(ctx, tx, 1, "ends of the trail's chain", sqlMoveHead, []any{head.Position, head.Hash})
+}
+
+const sqlLinks = "UPDATE trail%s SET position = CASE entry_id %s END, hash = CASE entry_id %s END " +
+	"WHERE position IS NULL AND entry_id IN (%s)"
+
+// writeLinks writes the position and the hash of entries, in one statement.
+func (s *Store) writeLinks(ctx context.Context, tx *sql.Tx, entries []sale.TrailEntry) error {
+	var positions, hashes, ids []any
+	for i := range entries {
+		e := &entries[i]
+		positions, hashes, ids = append(positions, e.ID, e.Position), append(hashes, e.ID, e.Hash), append(ids, e.ID)
+	}
+	cases := repeated("", "WHEN ? THEN ?", " ", len(entries), "")
+	links := fmt.Sprintf(sqlLinks, s.dialect.forced, cases, cases, placeholders(len(entries)))
+	return changeExactly(ctx, tx, len(entries), "trail rows", links, slices.Concat(positions, hashes, ids))
 }
 
 func readUnchained(ctx context.Context, q querier, limit int) (entries []sale.TrailEntry, err error) {
