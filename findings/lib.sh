@@ -108,8 +108,8 @@ XML
 }
 
 # broker VERSION NODE VOTERS BASE [ROLES]: starts one node of a cluster whose nodes 1 to VOTERS are the controllers; node i
-# listens on BASE+2i for clients and on BASE+2i+1 as a controller. ROLES are broker,controller by default. BROKER is
-# its process.
+# listens on BASE+2i for clients and on BASE+2i+1 as a controller. ROLES are broker,controller by default. Lines of
+# properties in SETTINGS win over those below. BROKER is its process.
 broker() {
 	local home=$FOLDER/kafka-$1 node=$2 roles=${5:-broker,controller} voters='' listeners=''
 	local client=PLAINTEXT://127.0.0.1:$(($4 + 2 * $2)) control=CONTROLLER://127.0.0.1:$(($4 + 2 * $2 + 1))
@@ -134,6 +134,7 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
+${SETTINGS:-}
 PROPERTIES
 		java -cp "$home/libs/*" kafka.tools.StorageTool format -t Zmxhc2hzYWxlLWhhcm5lcw -c "$home/$node.properties" \
 			>>"$home/log" 2>&1 ||
@@ -148,3 +149,19 @@ PROPERTIES
 
 # listens PORT: succeeds when a process accepts connections on the port.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
+
+# secured USER…: the SETTINGS of a broker that authenticates the users and operator, each by its name as the password, and
+# allows the users only what access control lists grant. The operator may do everything.
+secured() {
+	local known=''
+	for user in operator "$@"; do known+=" user_$user=\"$user\""; done
+	SETTINGS="listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  username=\"operator\" password=\"operator\"$known;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:operator;User:ANONYMOUS
+allow.everyone.if.no.acl.found=false"
+}
