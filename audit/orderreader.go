@@ -34,7 +34,8 @@ type orderReader struct {
 	*snapshot
 	conn *sql.Conn
 
-	lines   []rawLine // of the present row
+	lines   []rawLine // of the present row; the reader owns the memory of their SKUs
+	only    []rawLine // the line of an order of one SKU, in the driver's memory
 	buffer  []byte
 	at      int // the row whose lines are read
 	pending bool
@@ -91,8 +92,8 @@ func (o *orderReader) noteRow(values []driver.Value) error {
 	r.buyer, r.status = o.words.number(textOf(values[2])), o.words.number(textOf(values[8]))
 	r.key = o.words.number(textOf(values[9]))
 	if len(sku) > 0 {
-		o.lines = append(o.lines[:0], rawLine{sku, numbers[2], numbers[3]})
-		r.basket, o.buffer = o.words.basket(o.lines, o.buffer)
+		o.only = append(o.only[:0], rawLine{sku, numbers[2], numbers[3]})
+		r.basket, o.buffer = o.words.basket(o.only, o.buffer)
 	}
 	o.facts.rows = append(o.facts.rows, r)
 	return nil

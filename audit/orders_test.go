@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"database/sql/driver"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -119,4 +120,23 @@ func TestEvidenceIsBounded(t *testing.T) {
 	require.Equal(t, "order 1000 is in the topic and has no row", unsettled(f.read())[0].text)
 	f.rows = nil
 	require.Equal(t, "order 2000 is in Redis and has no row", redisAgainstRows(f.read())[0].text)
+}
+
+// The driver reads each row into the memory of the one before. Lines of orders of several SKUs follow the rows, so the reader must
+// keep none of a row's bytes, and write into none.
+func TestTheDriversMemoryIsItsOwn(t *testing.T) {
+	o := &orderReader{snapshot: &snapshot{facts: newFacts("s", newWords())}}
+	row := func(id int64, sku string, lines int64) []driver.Value {
+		return []driver.Value{id, int64(0), []byte("ann"), []byte(sku), lines, int64(5), 5 * lines, lines, []byte("paid"), []byte("")}
+	}
+	single := row(1, "phone", 1)
+	require.NoError(t, o.noteRow(single))
+	require.NoError(t, o.noteRow(row(2, "", 2)))
+	for _, sku := range []string{"case", "charger"} {
+		require.NoError(t, o.noteLine([]driver.Value{int64(2), []byte(sku), int64(1), int64(5)}))
+	}
+	o.endRow()
+	require.Equal(t, "phone", string(single[3].([]byte)), "the driver's memory is unchanged")
+	require.Empty(t, torn(o.facts))
+	require.Len(t, o.baskets.lines(o.rows[1].basket), 2)
 }

@@ -23,29 +23,29 @@ const (
 		"GROUP BY sku ORDER BY sku"
 )
 
-// paidKey is the primary key of paid_units.
-type paidKey struct {
+// shelfOfPaid is the primary key of paid_units.
+type shelfOfPaid struct {
 	sale, sku string
 	slot      int64
 }
 
-func comparePaidKeys(a, b paidKey) int {
+func comparePaidKeys(a, b shelfOfPaid) int {
 	return cmp.Or(cmp.Compare(a.sale, b.sale), cmp.Compare(a.sku, b.sku), cmp.Compare(a.slot, b.slot))
 }
 
-// paidGain is what a transaction adds to a row of paid_units.
-type paidGain struct{ units, orders int64 }
+// gainOfPaid is what a transaction adds to a row of paid_units.
+type gainOfPaid struct{ units, orders int64 }
 
 // countPaid adds orders that this transaction has paid to the units of their SKUs. It takes the rows in the order of their keys,
 // after the rows of the orders. The first payment of a slot inserts the row; when another transaction has inserted it
 // meanwhile, the transaction starts over.
 func (s *Store) countPaid(ctx context.Context, tx *sql.Tx, nowMS int64, paid []sale.Order) error {
-	gains := map[paidKey]paidGain{}
+	gains := map[shelfOfPaid]gainOfPaid{}
 	for i := range paid {
 		for _, line := range paid[i].Lines {
-			key := paidKey{paid[i].Sale, line.SKU, int64(paid[i].OrderID) % paidSlots}
+			key := shelfOfPaid{paid[i].Sale, line.SKU, int64(paid[i].OrderID) % paidSlots}
 			gain := gains[key]
-			gains[key] = paidGain{gain.units + int64(line.Quantity), gain.orders + 1}
+			gains[key] = gainOfPaid{gain.units + int64(line.Quantity), gain.orders + 1}
 		}
 	}
 	add, now := fmt.Sprintf(sqlAddPaid, s.dialect.forced), datetime(nowMS)
