@@ -136,7 +136,7 @@ end`),
 		Seeds: []Replacement{
 			instead("scripts/release.lua", `if first <= outbox then`, `if first <= outbox and (takes or n > 0) then`),
 		},
-		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$"), simulated()},
+		Checks: []Check{check("scripts", "^TestModelAgreesWithRedis$"), simulatedFor(1000)},
 	},
 	{
 		Name: "take-repeated", What: "a take that was applied takes units back again",

@@ -1,6 +1,9 @@
 package bugs
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Check is a test that has to catch a bug: the package it lives in, the tests to run, further flags.
 type Check struct {
@@ -44,7 +47,12 @@ func Names() []string {
 func check(pkg, run string) Check { return Check{Package: pkg, Run: run} }
 
 // simulated is the check of whole sales under faults in virtual time, for bugs that show in one sale of twenty or so.
-func simulated() Check { return Check{"test/sim", "^TestSales$", []string{"-sim.n=300"}} }
+func simulated() Check { return simulatedFor(300) }
+
+// simulatedFor is simulated with more sales, for bugs that show in one of a hundred or so.
+func simulatedFor(sales int) Check {
+	return Check{"test/sim", "^TestSales$", []string{"-sim.n=" + strconv.Itoa(sales)}}
+}
 
 // instead replaces text.
 func instead(file, old, with string) Replacement { return Replacement{file, old, with} }
