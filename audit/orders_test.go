@@ -122,12 +122,13 @@ func TestEvidenceIsBounded(t *testing.T) {
 	require.Equal(t, "order 2000 is in Redis and has no row", redisAgainstRows(f.read())[0].text)
 }
 
-// The driver reads each row into the memory of the one before. Lines of orders of several SKUs follow the rows, so the reader must
-// keep none of a row's bytes, and write into none.
+// The driver reads each row into the memory of the one before. Lines of orders of several SKUs follow the rows, so the reader
+// must keep none of a row's bytes, and write into none.
 func TestTheDriversMemoryIsItsOwn(t *testing.T) {
 	o := &orderReader{snapshot: &snapshot{facts: newFacts("s", newWords())}}
 	row := func(id int64, sku string, lines int64) []driver.Value {
-		return []driver.Value{id, int64(0), []byte("ann"), []byte(sku), lines, int64(5), 5 * lines, lines, []byte("paid"), []byte("")}
+		return []driver.Value{id, int64(0), []byte("ann"), []byte(sku), lines, int64(5), 5 * lines, lines, []byte("paid"),
+			[]byte("")}
 	}
 	single := row(1, "phone", 1)
 	require.NoError(t, o.noteRow(single))
