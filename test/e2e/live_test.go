@@ -95,6 +95,7 @@ func TestLiveScreen(t *testing.T) {
 	s.until(events, "two steps of the history, of which one is whole", live(func(_, _ object) bool {
 		return time.Since(began) > 10*time.Second
 	}))
+	pressed := time.Now()
 	var orders []string
 	for i, buyer := range []string{"ann", "bob", "cat", "dan"} {
 		answer := s.buy(ask{gateway: i % 2, buyer: buyer})
@@ -113,6 +114,8 @@ func TestLiveScreen(t *testing.T) {
 	})
 	require.Equal(t, "sale/rush", told.data["target"])
 
+	// A step without pulses counts what it saw for the whole of it, so that of the presses ends before Redis stands still.
+	s.until(events, "the step of the presses is over", live(func(_, _ object) bool { return time.Since(pressed) > 6*time.Second }))
 	s.Redis[0].Pause()
 	s.until(events, "Redis is away, and the books are shown", live(func(total, data object) bool {
 		redis := data["stores"].([]any)[0].(object)
