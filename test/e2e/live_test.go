@@ -115,7 +115,9 @@ func TestLiveScreen(t *testing.T) {
 	require.Equal(t, "sale/rush", told.data["target"])
 
 	// A step without pulses counts what it saw for the whole of it, so that of the presses ends before Redis stands still.
-	s.until(events, "the step of the presses is over", live(func(_, _ object) bool { return time.Since(pressed) > 6*time.Second }))
+	s.until(events, "the step of the presses is over", live(func(_, _ object) bool {
+		return time.Since(pressed) > 6*time.Second
+	}))
 	s.Redis[0].Pause()
 	s.until(events, "Redis is away, and the books are shown", live(func(total, data object) bool {
 		redis := data["stores"].([]any)[0].(object)
