@@ -63,5 +63,6 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 		Partitions:    s.Kafka.Partitions, BatchBytes: s.Settle.BatchMaxBytes, JournalOrders: s.Reserve.JournalMaxOrders,
 		GatewayListen: s.Gateway.Listen, AdminListen: s.Admin.Listen, SettleListen: s.Settle.Listen,
 		TrustedProxies: s.Gateway.TrustedProxies, MaxConnections: s.Gateway.MaxConnections,
+		Descriptors: app.DescriptorLimit(),
 	}
 }

@@ -47,7 +47,8 @@ type Options struct {
 
 	GatewayListen, AdminListen, SettleListen string
 	TrustedProxies                           []netip.Prefix
-	MaxConnections                           int // of buyers to one gateway
+	MaxConnections                           int    // of buyers to one gateway
+	Descriptors                              uint64 // that a process may have open; the largest value: no limit
 }
 
 // Topics are the names of the engine's topics.

@@ -29,7 +29,7 @@ type listenerFacts struct {
 }
 
 func lookAtMachine(o Options) machineFacts {
-	facts := machineFacts{descriptors: descriptorLimit(), public: hasPublicAddress()}
+	facts := machineFacts{descriptors: o.Descriptors, public: hasPublicAddress()}
 	for _, l := range []listenerFacts{{setting: "gateway.listen", addr: o.GatewayListen},
 		{setting: "admin.listen", addr: o.AdminListen}, {setting: "settle.listen", addr: o.SettleListen}} {
 		listener, err := net.Listen("tcp", l.addr)
