@@ -48,7 +48,9 @@ func check(pkg, run string) Check { return Check{Package: pkg, Run: run} }
 
 // drawn is the check by a test of random cases: many of them, and the same ones in every run, so that a bug is met by the
 // number of cases and not by luck.
-func drawn(pkg, run string) Check { return Check{pkg, run, []string{"-rapid.checks=2000", "-rapid.seed=1"}} }
+func drawn(pkg, run string) Check {
+	return Check{pkg, run, []string{"-rapid.checks=2000", "-rapid.seed=1"}}
+}
 
 // simulated is the check of whole sales under faults in virtual time, for bugs that show in one sale of twenty or so.
 func simulated() Check { return simulatedFor(300) }
