@@ -45,6 +45,7 @@ const (
 	sqlBuckets = "SELECT b.bucket, b.epoch, b.state, b.partition_id, " +
 		"(SELECT COUNT(*) FROM outbox o WHERE o.sale_id = b.sale_id AND o.bucket = b.bucket) FROM buckets b WHERE b.sale_id = ?"
 	sqlStock   = "SELECT bucket, sku, number, per_buyer_limit, loaded, settled, released FROM stock WHERE sale_id = ?"
+	sqlPaid    = "SELECT sku, SUM(units), SUM(orders) FROM paid_units WHERE sale_id = ? GROUP BY sku"
 	sqlDead    = "SELECT order_id FROM dead_letter_orders WHERE sale_id = ?"
 	sqlLetters = "SELECT record FROM dead_letters WHERE state = 'waiting'"
 	sqlMarkers = "SELECT bucket, epoch, sequence, batch_id FROM batches WHERE sale_id = ?"

@@ -65,6 +65,7 @@ var tables = []string{
 	"CREATE TABLE orders (sale_id VARCHAR(9), order_id BIGINT, bucket INT, buyer_id VARCHAR(9), sku VARCHAR(9), quantity INT, " +
 		"unit_price_cents INT, total_cents INT, line_count INT, status VARCHAR(9), idempotency_key VARCHAR(9))",
 	"CREATE TABLE order_lines (order_id BIGINT, line INT, sku VARCHAR(9), quantity INT, unit_price_cents INT)",
+	"CREATE TABLE paid_units (sale_id VARCHAR(9), sku VARCHAR(9), slot INT, units BIGINT, orders BIGINT)",
 	"CREATE TABLE dead_letter_orders (sale_id VARCHAR(9), order_id BIGINT)",
 	"CREATE TABLE dead_letters (state VARCHAR(9), record LONGBLOB)",
 	"CREATE TABLE batches (sale_id VARCHAR(9), bucket INT, epoch INT, sequence INT, batch_id BIGINT)",

@@ -50,6 +50,7 @@ type facts struct {
 	items   map[string]*itemFacts
 	buckets map[int]*bucketFacts
 	shelves map[shelfID]*shelfFacts
+	paid    map[string]paidFacts  // by SKU
 	rows    []row                 // sorted by id
 	loose   []sale.OrderID        // lines of no order
 	dead    map[sale.OrderID]bool // orders in the dead letters
@@ -72,6 +73,9 @@ type facts struct {
 
 // itemFacts is one SKU as the operator has it.
 type itemFacts struct{ number, stock, limit int64 }
+
+// paidFacts are the payments of one SKU, as the database counts them.
+type paidFacts struct{ units, orders int64 }
 
 // bucketFacts is one bucket in the database and in Redis.
 type bucketFacts struct {
@@ -100,7 +104,7 @@ func newFacts(saleID string, w *words) *facts {
 	return &facts{
 		sale: saleID, words: w, baskets: newBaskets(w), statuses: newStatuses(w), items: map[string]*itemFacts{},
 		buckets: map[int]*bucketFacts{}, shelves: map[shelfID]*shelfFacts{}, dead: map[sale.OrderID]bool{},
-		letters: map[mark]recorded{},
+		letters: map[mark]recorded{}, paid: map[string]paidFacts{},
 	}
 }
 

@@ -51,6 +51,7 @@ var invariants = []invariant{
 	{name: "loaded_matches_stock", judge: loadedAgainstStock},
 	{name: "orders_are_whole", judge: torn},
 	{name: "rows_match_books", judge: rowsAgainstBooks},
+	{name: "paid_matches_rows", judge: paidAgainstRows},
 	{name: "limit_per_buyer", judge: overLimit},
 	{name: "one_order_per_key", judge: repeatedKey},
 	{name: "stock_equation", atRest: true, redis: true, judge: equation},

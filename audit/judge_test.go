@@ -54,6 +54,7 @@ func atRest() *sheet {
 	f.write(12, 0, "bob", sale.StatusCancelled, phones(1))
 	f.write(21, 1, "cid", sale.StatusPaid, phones(1))
 	f.write(22, 1, "dot", sale.StatusRefused, together(1))
+	f.paid = map[string]paidFacts{"phone": {1, 1}}
 	f.records = map[writeID][]sale.OrderID{{0, 1, 1}: {11}, {0, 1, 2}: {12}, {0, 1, 3}: {99}, {1, 1, 1}: {22}, {1, 2, 1}: {21}}
 	f.markers = map[writeID]sale.OrderID{{0, 1, 1}: 11, {0, 1, 2}: 12, {0, 1, 3}: 99, {0, 1, 4}: -1, {1, 1, 1}: 22, {1, 2, 1}: 21,
 		{1, 2, 2}: -1}
@@ -117,6 +118,13 @@ func booksOff() []story {
 		}, []string{"rows_match_books", "rows_match_books", "stock_equation", "stock_equation"}},
 		{"a row is in another bucket", func(f *sheet) { f.change(21, func(r *plainOrder) { r.bucket = 0 }) },
 			[]string{"rows_match_books", "rows_match_books", "every_row_recorded", "redis_matches_rows"}},
+		{"a payment is counted twice", func(f *sheet) { f.paid["phone"] = paidFacts{2, 2} }, []string{"paid_matches_rows"}},
+		{"a payment is not counted", func(f *sheet) { delete(f.paid, "phone") }, []string{"paid_matches_rows"}},
+		{"a payment is counted for another SKU", func(f *sheet) {
+			f.paid = map[string]paidFacts{"case": {1, 1}}
+		}, []string{"paid_matches_rows", "paid_matches_rows"}},
+		{"a payment of two units is counted as one of two orders", func(f *sheet) { f.paid["phone"] = paidFacts{1, 2} },
+			[]string{"paid_matches_rows"}},
 		{"an order lost a line", func(f *sheet) { f.change(11, func(r *plainOrder) { r.lines = r.lines[1:] }) },
 			[]string{"orders_are_whole", "rows_match_books", "every_row_recorded", "redis_matches_rows"}},
 		{"an order has a wrong total", func(f *sheet) { f.change(11, func(r *plainOrder) { r.total++ }) },
@@ -247,7 +255,8 @@ func TestWhatIsNoFault(t *testing.T) {
 	f.phonesOf(0).settled++
 	assert.Equal(t, map[string]Verdict{
 		"no_oversell": Holds, "loaded_matches_stock": Holds, "orders_are_whole": Holds, "rows_match_books": Violated,
-		"limit_per_buyer": Holds, "one_order_per_key": Holds, "stock_equation": NotJudged,
+		"paid_matches_rows": Holds,
+		"limit_per_buyer":   Holds, "one_order_per_key": Holds, "stock_equation": NotJudged,
 		"every_record_settled": NotJudged, "every_row_recorded": NotJudged, "redis_matches_shelves": NotJudged,
 		"redis_matches_rows": NotJudged,
 	}, verdicts(f))

@@ -124,7 +124,10 @@ func TestAuditOfThreeStores(t *testing.T) {
 	require.Equal(t, []string{"redis_matches_rows: order 41 of buyer ann owns 1 of case at 10, 2 of phone at 100; " +
 		"Redis counts 1 of case at 0, 1 of phone at 0 for it, of buyer ann"}, s.violated())
 	s.do("HSET", "buyers", "ann", "15,1:2+2,k1,1,0")
-	s.sql("UPDATE orders SET buyer_id = 'eve' WHERE order_id = 42")
+	s.sql("INSERT INTO paid_units VALUES ('rush', 'phone', 1, 1, 1), ('rush', 'phone', 2, 2, 1)")
+	require.Equal(t, []string{"paid_matches_rows: paid_units counts 3 units of 2 orders; the paid orders sum up to 0 of 0"},
+		s.violated())
+	s.sql("DELETE FROM paid_units", "UPDATE orders SET buyer_id = 'eve' WHERE order_id = 42")
 	require.Equal(t, []string{"every_row_recorded: order 42: the record says buyer bob, bucket 0, 1 of phone at 100; " +
 		"its row says eve, 0, 1 of phone at 100"}, s.violated())
 	s.sql("UPDATE orders SET buyer_id = 'bob' WHERE order_id = 42", "INSERT INTO order_lines VALUES (42, 1, 'case', 1, 0)")

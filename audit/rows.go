@@ -96,6 +96,29 @@ func rowsAgainstBooks(f *facts) (found []evidence) {
 	return found
 }
 
+// paidAgainstRows: the units and orders that are counted as paid are those of the paid rows, of every SKU.
+func paidAgainstRows(f *facts) (found []evidence) {
+	rows := map[string]paidFacts{}
+	for kind, count := range f.kinds() {
+		if kind.status != f.statuses.paid {
+			continue
+		}
+		for _, l := range f.baskets.lines(kind.basket) {
+			sum := rows[l.sku]
+			rows[l.sku] = paidFacts{sum.units + count*l.quantity, sum.orders + count}
+		}
+	}
+	both := maps.Clone(rows)
+	maps.Copy(both, f.paid)
+	for _, sku := range slices.Sorted(maps.Keys(both)) {
+		if counted, sum := f.paid[sku], rows[sku]; counted != sum {
+			found = append(found, against(sku, "paid_units counts %d units of %d orders; the paid orders sum up to %d of %d",
+				counted.units, counted.orders, sum.units, sum.orders))
+		}
+	}
+	return found
+}
+
 // byBuyer passes over the rows of each buyer, sorted by id: their places in f.rows are the lower half of each number.
 func (f *facts) byBuyer() iter.Seq[[]uint64] {
 	if len(f.buyers) != len(f.rows) {

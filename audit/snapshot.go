@@ -65,6 +65,7 @@ func (s *snapshot) readCounters(ctx context.Context, tx *sql.Tx) error {
 		{sqlItems, byID, s.noteItem},
 		{sqlBuckets, byID, s.noteBucket},
 		{sqlStock, byID, s.noteStock},
+		{sqlPaid, byID, s.notePaid},
 	})
 }
 
@@ -120,6 +121,14 @@ func (s *snapshot) noteStock(rows *sql.Rows) error {
 	units := shelfFacts{inDatabase: true}
 	err := rows.Scan(&of.bucket, &of.sku, &units.number, &units.limit, &units.loaded, &units.settled, &units.released)
 	s.shelves[of] = &units
+	return err
+}
+
+func (s *snapshot) notePaid(rows *sql.Rows) error {
+	var sku string
+	var paid paidFacts
+	err := rows.Scan(&sku, &paid.units, &paid.orders)
+	s.paid[sku] = paid
 	return err
 }
 

@@ -174,6 +174,14 @@ var bookBugs = []Bug{
 		Checks: []Check{check("ledger", "^TestOrdersOfSeveralLinesAreWhole$"), drawn("ledger", "^TestPlansKeepThePromise$")},
 	},
 	{
+		Name: "paid-before-its-row", What: "an order whose payment came before its row is not counted as paid",
+		Seeds: []Replacement{
+			before("store/remember.go", `var orders []sale.Order
+	for chunk`, `if faults.Bug("paid-before-its-row") { return nil }`),
+		},
+		Checks: []Check{check("store", "^TestPaidUnitsCountEveryPaymentOnce$")},
+	},
+	{
 		Name: "units-of-another-sku", What: "a transfer of several SKUs credits the units of each to the first one",
 		Seeds: []Replacement{
 			instead("ledger/transfer.go", `lines[i] = p.state.shelf(row.Bucket, u.SKU).line(u.Units)`,

@@ -17,7 +17,7 @@ import (
 )
 
 // fewest is the least number of bugs in the table: none may be lost.
-const fewest = 74
+const fewest = 75
 
 var asked = regexp.MustCompile(`faults\.Bug\("([^"]*)"\)`)
 

@@ -131,7 +131,7 @@ func each(ctx context.Context, db *sql.DB, query string, use func(*sql.Rows) err
 func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness) (*check.Evidence, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), kafkaWithin)
 	defer cancel()
-	e := &check.Evidence{Sales: map[string]check.Sale{}, Ops: ops, Paused: seen.paused}
+	e := &check.Evidence{Sales: map[string]check.Sale{}, Ops: ops, Paid: []check.Paid{}, Paused: seen.paused}
 	for _, s := range sales {
 		e.Sales[s.id] = s.forCheck()
 		e.Changes = append(e.Changes, s.changes...)
@@ -143,7 +143,11 @@ func (w *world) collect(sales []*saleUnderTest, ops []history.Op, seen *witness)
 		if err != nil {
 			return nil, err
 		}
-		e.Rows, e.Buckets = append(e.Rows, rows...), append(e.Buckets, buckets...)
+		paid, err := gather.Paid(ctx, w.db, s.id)
+		if err != nil {
+			return nil, err
+		}
+		e.Rows, e.Buckets, e.Paid = append(e.Rows, rows...), append(e.Buckets, buckets...), append(e.Paid, paid...)
 	}
 	e.Stock = check.Totals(e.Buckets)
 	for s, at := range seen.epochs {

@@ -217,6 +217,12 @@ var breaches = []breach{
 		s.Ops = append(s.Ops, second)
 		return true
 	}},
+	{"a payment is counted twice", "payments are counted", func(s *shop) bool {
+		s.Paid[0].Units++
+		s.Paid[0].Orders++
+		return true
+	}},
+	{"no payment is counted", "payments are counted", func(s *shop) bool { s.Paid = []Paid{}; return true }},
 	{"a paid order expires", "cancelled and paid as answered", func(s *shop) bool {
 		op := s.anyOp(func(op *history.Op) bool { return op.Verb == history.Pay && op.End == history.OK })
 		if op == nil {

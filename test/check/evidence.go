@@ -22,6 +22,7 @@ type Evidence struct {
 	Events  []Event
 	Stock   []Stock
 	Buckets []Bucket
+	Paid    []Paid            // nil: not read
 	Losses  []Span            // in which Redis may have lost acknowledged writes
 	Outages []Span            // in which something was broken
 	Paused  map[string]string // sales that the engine paused because its books did not balance, to its reason
@@ -129,6 +130,12 @@ type Stock struct {
 	sale.Stock
 }
 
+// Paid is what the database counts of the payments of a SKU.
+type Paid struct {
+	Sale, SKU     string
+	Units, Orders int64
+}
+
 // Bucket is one bucket at rest: where its units are, its epoch and state in both stores, and its owners in Redis.
 type Bucket struct {
 	Sale              string
@@ -221,6 +228,7 @@ var rules = []rule{
 	{"no undersell", checkUndersell},
 	{"status moves forward", checkStatus},
 	{"cancelled and paid as answered", checkEndings},
+	{"payments are counted", checkPaid},
 	{"nothing under a closed epoch", checkEpochs},
 	{"nothing outside the window", checkWindow},
 	{"nothing after pause", checkPause},

@@ -50,7 +50,7 @@ func newShop(seed uint64) *shop {
 	s.Sales["s"].Demand["a"], s.Sales["s"].Demand["b"] = true, true
 	s.dued()
 	s.Buckets = []Bucket{s.bucket()}
-	s.Stock = Totals(s.Buckets)
+	s.Stock, s.Paid = Totals(s.Buckets), s.paid()
 	s.Waiting = map[string]int64{"outbox rows": 0}
 	s.RestUS = s.now
 	for range 10 {
@@ -412,4 +412,20 @@ func (s *shop) pressAgain(code string, laterUS int64) bool {
 	s.Ops = append(s.Ops, history.Op{N: len(s.Ops), Invoke: s.now + laterUS, Return: s.now + laterUS + 1, Question: op.Question,
 		Answer: history.Answer{End: history.Refused, Status: 409, Code: code}})
 	return true
+}
+
+// paid counts the payments of each SKU.
+func (s *shop) paid() (all []Paid) {
+	for _, sku := range shopSKUs {
+		p := Paid{Sale: "s", SKU: sku}
+		for i := range s.Rows {
+			for _, l := range s.Rows[i].Lines {
+				if s.Rows[i].Status == "paid" && l.SKU == sku {
+					p.Units, p.Orders = p.Units+int64(l.Quantity), p.Orders+1
+				}
+			}
+		}
+		all = append(all, p)
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"slices"
 
 	"flashsale/test/buyers/history"
@@ -91,6 +92,36 @@ func checkEndings(e *Evidence, r *report) {
 			if row == nil || row.Status != "paid" || row.Payment != op.Payment {
 				r.fault("order %s was answered paid by %s (operation %d) and is %+v", op.Question.Order, op.Payment, op.N, row)
 			}
+		}
+	}
+}
+
+// checkPaid: the units and orders that are counted as paid are those of the paid rows, of every SKU.
+func checkPaid(e *Evidence, r *report) {
+	if e.Paid == nil {
+		return
+	}
+	rows, counted := map[item][2]int64{}, map[item][2]int64{}
+	for i := range e.Rows {
+		row := &e.Rows[i]
+		if row.Status != "paid" {
+			continue
+		}
+		for _, line := range row.Lines {
+			sum := rows[item{row.Sale, line.SKU}]
+			rows[item{row.Sale, line.SKU}] = [2]int64{sum[0] + int64(line.Quantity), sum[1] + 1}
+		}
+	}
+	for _, p := range e.Paid {
+		counted[item{p.Sale, p.SKU}] = [2]int64{p.Units, p.Orders}
+		r.count("units paid", int(p.Units))
+	}
+	both := maps.Clone(rows)
+	maps.Copy(both, counted)
+	for of := range both {
+		if counted[of] != rows[of] {
+			r.fault("%s/%s: %d units of %d orders are counted as paid, by the rows %d of %d", of.sale, of.sku, counted[of][0],
+				counted[of][1], rows[of][0], rows[of][1])
 		}
 	}
 }

@@ -79,6 +79,23 @@ func Sale(ctx context.Context, db *sql.DB, saleID string) (s check.Sale, err err
 	return s, nil
 }
 
+const sqlPaid = "SELECT sku, SUM(units), SUM(orders) FROM paid_units WHERE sale_id = ? GROUP BY sku"
+
+// Paid returns what the database counts of a sale's payments, by SKU.
+func Paid(ctx context.Context, db *sql.DB, saleID string) ([]check.Paid, error) {
+	all := []check.Paid{}
+	err := each(ctx, db, sqlPaid, func(found *sql.Rows) error {
+		p := check.Paid{Sale: saleID}
+		err := found.Scan(&p.SKU, &p.Units, &p.Orders)
+		all = append(all, p)
+		return err
+	}, saleID)
+	if err != nil {
+		return nil, fmt.Errorf("read the paid units of %s: %w", saleID, err)
+	}
+	return all, nil
+}
+
 // Waiting counts the rows of the tables outbox and events, by a name for each.
 func Waiting(ctx context.Context, db *sql.DB) (map[string]int64, error) {
 	waiting := map[string]int64{}
