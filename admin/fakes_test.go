@@ -31,7 +31,8 @@ type fakeStore struct {
 	stolen      bool // another process has taken the lease when it is renewed
 	partition   int32
 	changes     int                         // calls that change the stock
-	saleReads   int                         // calls that read one sale
+	saleReads   int                         // calls that read one sale with its items
+	headReads   int                         // calls that read one sale without them
 	entriesRead int                         // entries of the trail that were read by their ids
 	relay       func(context.Context) error // the settling process; nil: there is none
 	trail       []sale.TrailEntry
@@ -60,8 +61,11 @@ func (f *fakeStore) before(_ context.Context, method string) error {
 	if away {
 		return errAway
 	}
-	if method == "Sale" {
+	switch method {
+	case "Sale":
 		f.set(func() { f.saleReads++ })
+	case "SaleHead":
+		f.set(func() { f.headReads++ })
 	}
 	if method == "GatewaysBehind" && onBehind != nil {
 		onBehind()

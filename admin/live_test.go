@@ -159,6 +159,36 @@ func TestLiveStream(t *testing.T) {
 	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
 }
 
+// The items, which may be thousands, are read again only when the sale's version has changed; a new item, a new name and a state
+// are shown all the same.
+func TestLiveReadsItemsOnlyWhenTheyChange(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	response := b.stream("GET", liveOf)
+	defer response.Body.Close()
+	stream := follow(t, response)
+	shows := func(text string) {
+		t.Helper()
+		stream.until(func(e event) bool { return e.name == "live" && strings.Contains(e.data, text) }, text)
+	}
+	shows(`"state":"open"`)
+	reads := func() (n int) {
+		b.store.set(func() { n = b.store.saleReads })
+		return n
+	}
+	before := reads()
+	for range 3 {
+		stream.until(func(e event) bool { return e.name == "live" }, "another reading")
+	}
+	require.Equal(t, before, reads(), "nothing has changed")
+	b.ask("PUT", "/admin/v1/sales/s", strings.Replace(phoneSale, `"price_cents":129900}`,
+		`"price_cents":129900,"name":"Fon"},{"sku":"case","stock":3,"price_cents":5}`, 1)).is(200)
+	shows(`"sku":"phone","name":"Fon"`)
+	shows(`"sku":"case"`)
+	b.ask("POST", "/admin/v1/sales/s/pause", "").is(200)
+	shows(`"state":"paused"`)
+}
+
 // manyItems is the body of a sale of so many SKUs: sku-0000, named by turns.
 func manyItems(count int) string {
 	items := make([]string, count)
@@ -316,7 +346,7 @@ func TestManyWatchersOfASale(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.StatsEvery = 50 * time.Millisecond })
 	b.bring("s", manyItems(100), "preload", "open")
 	before := 0
-	b.store.set(func() { before = b.store.saleReads })
+	b.store.set(func() { before = b.store.headReads })
 	began := time.Now()
 	var all sync.WaitGroup
 	for i := range 40 {
@@ -328,7 +358,7 @@ func TestManyWatchersOfASale(t *testing.T) {
 	}
 	all.Wait()
 	after := 0
-	b.store.set(func() { after = b.store.saleReads })
+	b.store.set(func() { after = b.store.headReads })
 	most := int(time.Since(began)/(50*time.Millisecond)) + 2
 	require.LessOrEqual(t, after-before, most, "one reading each %s, whatever the number of watchers", 50*time.Millisecond)
 }

@@ -13,6 +13,7 @@ import (
 
 // LiveBooks is what live screens read in the database besides sales and counters.
 type LiveBooks interface {
+	SaleHead(ctx context.Context, id string) (sale.Sale, error) // without items
 	PaidUnits(ctx context.Context, saleID string) ([]sale.PaidUnits, error)
 	SaleSummaries(ctx context.Context) ([]sale.Summary, error)
 	// SaleTrailIDs returns the ids above one of the newest entries about a sale itself, newest first.
@@ -96,7 +97,7 @@ func (r *saleReading) shelves() (n int) {
 // readBooks reads the sale, and then its units: the paid ones first, so that the unpaid are never negative. Without the sale
 // that of the last reading stays.
 func (a *API) readBooks(ctx context.Context, id string, r *saleReading, last *saleReading) error {
-	s, err := a.deps.Sales.Sale(ctx, id)
+	s, err := a.saleOf(ctx, id, last)
 	if err != nil {
 		r.statsErr = err
 		if last != nil && !errors.Is(err, sale.ErrNotFound) {
@@ -106,7 +107,7 @@ func (a *API) readBooks(ctx context.Context, id string, r *saleReading, last *sa
 		return err
 	}
 	r.sale = s
-	if last != nil && last.sale.Version == s.Version {
+	if last.has(&s) {
 		r.lower = last.lower
 	}
 	paid, err := a.deps.Live.PaidUnits(ctx, id)
@@ -130,6 +131,27 @@ func (a *API) readBooks(ctx context.Context, id string, r *saleReading, last *sa
 	}
 	r.samples = r.measure(r.samples)
 	return failed
+}
+
+// has reports whether a reading, which may be nil, has the items of a sale as it is now.
+func (r *saleReading) has(s *sale.Sale) bool {
+	return r != nil && r.sale.ID == s.ID && r.sale.Version == s.Version
+}
+
+// saleOf reads the sale. Its items, which may be thousands, are those of the last reading as long as its version is the same.
+func (a *API) saleOf(ctx context.Context, id string, last *saleReading) (sale.Sale, error) {
+	if last == nil {
+		return a.deps.Sales.Sale(ctx, id)
+	}
+	head, err := a.deps.Live.SaleHead(ctx, id)
+	if err != nil {
+		return head, err
+	}
+	if !last.has(&head) {
+		return a.deps.Sales.Sale(ctx, id)
+	}
+	head.Items = last.sale.Items
+	return head, nil
 }
 
 // positionsNow reads the units in both stores, and those of the database alone when that fails: the error then comes with

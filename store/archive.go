@@ -59,7 +59,7 @@ func (s *Store) archive(ctx context.Context, tx *sql.Tx, of *sale.Sale, judged [
 	if err != nil {
 		return err
 	}
-	counters, err := readCounters(ctx, tx, ofBooks, of.ID)
+	counters, err := saleCounters(ctx, tx, of.ID)
 	if err != nil {
 		return fmt.Errorf("read counters: %w", err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,20 +34,19 @@ func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sa
 	return counters, nil
 }
 
-// A LEFT JOIN, so that a bucket without a row of one of the SKUs is in the answer too.
-const sqlCounters = "SELECT b.sale_id, b.bucket, b.epoch, b.state, b.partition_id, b.sequence, b.outbox_number, " +
-	"COALESCE(s.sku, ''), COALESCE(s.loaded, 0), COALESCE(s.settled, 0), COALESCE(s.released, 0), " +
-	"COALESCE(s.settled_epoch, 0), COALESCE(s.moved_epoch, 0), COALESCE(s.given_epoch, 0) " +
-	"FROM buckets b LEFT JOIN stock s ON s.sale_id = b.sale_id AND s.bucket = b.bucket"
-
-const ofBooks = " WHERE b.sale_id = ?"
-
-const inBooks = "(b.sale_id = ? AND b.bucket = ?)"
+// One statement reads the buckets and their shelves at one moment. It reads the columns of a bucket once, where a join would
+// repeat them for every SKU; the SKU is empty in the row of a bucket.
+const (
+	sqlBooks = "SELECT b.sale_id, b.bucket, '', b.state, b.epoch, b.partition_id, b.sequence, b.outbox_number, 0, 0 " +
+		"FROM buckets b WHERE "
+	sqlShelves = " UNION ALL SELECT s.sale_id, s.bucket, s.sku, '', s.loaded, s.settled, s.released, s.settled_epoch, " +
+		"s.moved_epoch, s.given_epoch FROM stock s WHERE "
+)
 
 // SaleCounters returns the counters of every bucket of a sale, by number, each with all SKUs of the sale. A sale has none
 // before its first preload. One statement reads them, at one moment.
 func (s *Store) SaleCounters(ctx context.Context, saleID string) ([]sale.StockCounters, error) {
-	counters, err := readCounters(ctx, s.db, ofBooks, saleID)
+	counters, err := saleCounters(ctx, s.db, saleID)
 	if err != nil {
 		return nil, fmt.Errorf("read counters of %s: %w", saleID, err)
 	}
@@ -91,16 +91,16 @@ func chunksOf(skus []string) func(yield func([]string) bool) {
 func (s *Store) findCounters(
 	ctx context.Context, found map[sale.Bucket]*sale.StockCounters, buckets []sale.Bucket, skus []string,
 ) error {
-	join := ""
-	var args []any
+	query := repeated(sqlBooks, "(b.sale_id = ? AND b.bucket = ?)", " OR ", len(buckets), "") +
+		repeated(sqlShelves+"(", "(s.sale_id = ? AND s.bucket = ?)", " OR ", len(buckets), ")")
+	args := keyArgs(keyArgs(nil, buckets), buckets)
 	if len(skus) > 0 {
-		join = " AND s.sku IN (" + placeholders(len(skus)) + ")"
+		query += " AND s.sku IN (" + placeholders(len(skus)) + ")"
 		for _, sku := range skus {
 			args = append(args, sku)
 		}
 	}
-	counters, err := readCounters(ctx, s.db, join+repeated(" WHERE (", inBooks, " OR ", len(buckets), ")"),
-		keyArgs(args, buckets)...)
+	counters, err := readCounters(ctx, s.db, query, args...)
 	for i := range counters {
 		c := &counters[i]
 		if present := found[c.Bucket]; present != nil {
@@ -132,20 +132,34 @@ func inOrder(shelves []sale.ShelfCounters, skus []string) ([]sale.ShelfCounters,
 	return ordered, nil
 }
 
-func readCounters(ctx context.Context, q querier, where string, args ...any) ([]sale.StockCounters, error) {
+func saleCounters(ctx context.Context, q querier, saleID string) ([]sale.StockCounters, error) {
+	return readCounters(ctx, q, sqlBooks+"b.sale_id = ?"+sqlShelves+"s.sale_id = ?", saleID, saleID)
+}
+
+// readCounters returns the buckets of an answer, sorted, each with its shelves, sorted by SKU.
+func readCounters(ctx context.Context, q querier, query string, args ...any) ([]sale.StockCounters, error) {
 	var counters []sale.StockCounters
-	err := each(ctx, q, sqlCounters+where+" ORDER BY b.sale_id, b.bucket, s.sku", args, func(rows scanner) error {
-		var c sale.StockCounters
-		var shelf sale.ShelfCounters
-		err := rows.Scan(&c.Sale, &c.Number, &c.Epoch, &c.State, &c.Partition, &c.Sequence, &c.Outbox, &shelf.SKU, &shelf.Loaded,
-			&shelf.Settled, &shelf.Released, &shelf.SettledEpoch, &shelf.MovedEpoch, &shelf.GivenEpoch)
-		if n := len(counters); n == 0 || counters[n-1].Bucket != c.Bucket {
+	shelves := map[sale.Bucket][]sale.ShelfCounters{}
+	var row sale.Shelf
+	var state sale.BucketState
+	var n [6]int64
+	err := each(ctx, q, query, args, func(rows scanner) error {
+		err := rows.Scan(&row.Sale, &row.Number, &row.SKU, &state, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5])
+		if row.SKU == "" {
+			c := sale.StockCounters{BucketCounters: sale.BucketCounters{Sequence: n[2], Outbox: n[3]}}
+			c.Bucket, c.State, c.Epoch, c.Partition = row.Bucket, state, n[0], int32(n[1])
 			counters = append(counters, c)
+			return err
 		}
-		if last := &counters[len(counters)-1]; shelf.SKU != "" {
-			last.Shelves = append(last.Shelves, shelf)
-		}
+		shelves[row.Bucket] = append(shelves[row.Bucket], sale.ShelfCounters{SKU: row.SKU, Loaded: n[0], Settled: n[1],
+			Released: n[2], SettledEpoch: n[3], MovedEpoch: n[4], GivenEpoch: n[5]})
 		return err
 	})
+	slices.SortFunc(counters, func(a, b sale.StockCounters) int { return compareBuckets(a.Bucket, b.Bucket) })
+	for i := range counters {
+		of := shelves[counters[i].Bucket]
+		slices.SortFunc(of, func(a, b sale.ShelfCounters) int { return cmp.Compare(a.SKU, b.SKU) })
+		counters[i].Shelves = of
+	}
 	return counters, err
 }

@@ -26,6 +26,19 @@ func (s *Store) Sale(ctx context.Context, id string) (sale.Sale, error) {
 	return found[0], nil
 }
 
+// SaleHead returns a sale without its items, or an error that wraps sale.ErrNotFound. The items change with the version, but for
+// their stock.
+func (s *Store) SaleHead(ctx context.Context, id string) (sale.Sale, error) {
+	head, err := scanSale(s.db.QueryRowContext(ctx, sqlSales+"sale_id = ?", id))
+	if isNoRows(err) {
+		err = sale.ErrNotFound
+	}
+	if err != nil {
+		return sale.Sale{}, fmt.Errorf("read sale %s: %w", id, err)
+	}
+	return head, nil
+}
+
 // Sales returns every sale that is not archived, sorted by id.
 func (s *Store) Sales(ctx context.Context) ([]sale.Sale, error) {
 	return s.salesWhere(ctx, "state <> ?")

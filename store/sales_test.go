@@ -49,7 +49,13 @@ func TestSalesAreSortedWithTheirItems(t *testing.T) {
 		require.Len(t, all, 2)
 		require.Equal(t, second.Items, unnumbered(all[0], second).Items)
 		require.Equal(t, first.Items, unnumbered(all[1], first).Items)
+		head, err := s.SaleHead(t.Context(), "b")
+		require.NoError(t, err)
+		all[1].Items = nil
+		require.Equal(t, all[1], head)
 		_, err = s.Sale(t.Context(), "c")
+		require.ErrorIs(t, err, sale.ErrNotFound)
+		_, err = s.SaleHead(t.Context(), "c")
 		require.ErrorIs(t, err, sale.ErrNotFound)
 	})
 }

@@ -68,6 +68,7 @@ func (w *catalogueRun) version(d database) int64 {
 func (w *catalogueRun) agree(since [2]int64) {
 	ctx := w.t.Context()
 	answers(w, func(d database) (sale.Sale, error) { return d.Sale(ctx, w.id) })
+	answers(w, func(d database) (sale.Sale, error) { return d.SaleHead(ctx, w.id) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.Sales(ctx) })
 	answers(w, func(d database) ([]sale.Sale, error) { return d.ArchivedSales(ctx) })
 	answers(w, func(d database) ([]sale.Summary, error) { return d.SaleSummaries(ctx) })

@@ -24,6 +24,7 @@ type database interface {
 	OpenBuckets(ctx context.Context, rows []sale.BucketRow) ([]sale.BucketRow, error)
 	FencesPassed(ctx context.Context, tokens []string) (bool, error)
 	BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sale.BucketCounters, error)
+	SaleHead(ctx context.Context, id string) (sale.Sale, error)
 	SaleCounters(ctx context.Context, saleID string) ([]sale.StockCounters, error)
 	StockCounters(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockCounters, error)
 	Outbox(ctx context.Context, maxRows int) ([]sale.OutboxRow, error)

@@ -85,6 +85,19 @@ func (d *Database) Sale(ctx context.Context, id string) (sale.Sale, error) {
 	})
 }
 
+// SaleHead returns a sale without its items.
+func (d *Database) SaleHead(ctx context.Context, id string) (sale.Sale, error) {
+	return call(ctx, d, "SaleHead", func() (sale.Sale, error) {
+		s, err := d.t.sale(id)
+		if err != nil {
+			return sale.Sale{}, err
+		}
+		head := s.copied()
+		head.Items = nil
+		return head, nil
+	})
+}
+
 func (t *Tables) sale(id string) (*Sale, error) {
 	s := t.Sales[id]
 	if s == nil {
