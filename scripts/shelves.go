@@ -87,16 +87,18 @@ func shelvesOf(skus []string, result rueidis.RedisResult) ([]sale.ShelfReading, 
 // shelfOf reads a field of the stock hash: `available taken limit number moved returned`.
 func shelfOf(sku, value string) sale.ShelfReading {
 	var numbers [6]int64
-	fields := strings.Split(value, " ")
-	if len(fields) != len(numbers) {
-		return sale.ShelfReading{SKU: sku, Foreign: true}
-	}
-	for i, field := range fields {
+	whole, fields := true, 0
+	for field := range strings.SplitSeq(value, " ") {
 		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return sale.ShelfReading{SKU: sku, Foreign: true}
+		if err != nil || fields == len(numbers) {
+			whole = false
+			break
 		}
-		numbers[i] = n
+		numbers[fields] = n
+		fields++
+	}
+	if !whole || fields < len(numbers) {
+		return sale.ShelfReading{SKU: sku, Foreign: true}
 	}
 	return sale.ShelfReading{
 		SKU: sku, Available: numbers[0], Taken: numbers[1], Limit: int(numbers[2]), Number: int(numbers[3]), Moved: numbers[4],
