@@ -62,12 +62,16 @@ var ErrRefused = errors.New("refused")
 
 // WaitDrained returns when no unit of the sale is in flight, or when ctx is done. The end of ctx is not an error: the
 // verdict shows the units that are still in flight. A failed reading is repeated until ctx is done and is an error
-// then; an unknown sale (sale.ErrNotFound) and a refusal (ErrRefused) are errors at once.
+// then, unless the end of ctx has made it fail; an unknown sale (sale.ErrNotFound) and a refusal (ErrRefused) are errors at once.
 func WaitDrained(ctx context.Context, books Books, saleID string, every time.Duration) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
+	var failed error // of the last reading that was not cut off
 	for {
 		stock, err := books.Stock(ctx, saleID)
+		if ctx.Err() == nil {
+			failed = err
+		}
 		if err == nil && sumStock(stock).InFlight == 0 {
 			return nil
 		}
@@ -77,8 +81,8 @@ func WaitDrained(ctx context.Context, books Books, saleID string, every time.Dur
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			if err != nil {
-				return fmt.Errorf("wait until sale %s is settled: %w", saleID, err)
+			if failed != nil {
+				return fmt.Errorf("wait until sale %s is settled: %w", saleID, failed)
 			}
 			return nil
 		}

@@ -356,7 +356,13 @@ func TestWaitDrained(t *testing.T) {
 	defer cancel()
 	require.NoError(t, WaitDrained(short, s, "spring", time.Millisecond), "the verdict shows what is in flight")
 	away := errors.New("connection refused")
-	require.ErrorIs(t, WaitDrained(short, &faultyBooks{shop: s, stock: away}, "spring", time.Millisecond), away)
+	again, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, WaitDrained(again, &faultyBooks{shop: s, stock: away}, "spring", time.Millisecond), away)
+	over, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	require.NoError(t, WaitDrained(over, &faultyBooks{shop: s, stock: context.DeadlineExceeded}, "spring", time.Millisecond),
+		"a reading that the end of the wait has cut off says nothing of the books")
 	time.AfterFunc(10*time.Millisecond, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
