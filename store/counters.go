@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -33,15 +32,6 @@ func (s *Store) BucketCounters(ctx context.Context, buckets []sale.Bucket) ([]sa
 	}
 	return counters, nil
 }
-
-// One statement reads the buckets and their shelves at one moment. It reads the columns of a bucket once, where a join would
-// repeat them for every SKU; the SKU is empty in the row of a bucket.
-const (
-	sqlBooks = "SELECT b.sale_id, b.bucket, '', b.state, b.epoch, b.partition_id, b.sequence, b.outbox_number, 0, 0 " +
-		"FROM buckets b WHERE "
-	sqlShelves = " UNION ALL SELECT s.sale_id, s.bucket, s.sku, '', s.loaded, s.settled, s.released, s.settled_epoch, " +
-		"s.moved_epoch, s.given_epoch FROM stock s WHERE "
-)
 
 // SaleCounters returns the counters of every bucket of a sale, by number, each with all SKUs of the sale. A sale has none
 // before its first preload. One statement reads them, at one moment.
@@ -130,36 +120,4 @@ func inOrder(shelves []sale.ShelfCounters, skus []string) ([]sale.ShelfCounters,
 		ordered[i] = shelves[place]
 	}
 	return ordered, nil
-}
-
-func saleCounters(ctx context.Context, q querier, saleID string) ([]sale.StockCounters, error) {
-	return readCounters(ctx, q, sqlBooks+"b.sale_id = ?"+sqlShelves+"s.sale_id = ?", saleID, saleID)
-}
-
-// readCounters returns the buckets of an answer, sorted, each with its shelves, sorted by SKU.
-func readCounters(ctx context.Context, q querier, query string, args ...any) ([]sale.StockCounters, error) {
-	var counters []sale.StockCounters
-	shelves := map[sale.Bucket][]sale.ShelfCounters{}
-	var row sale.Shelf
-	var state sale.BucketState
-	var n [6]int64
-	err := each(ctx, q, query, args, func(rows scanner) error {
-		err := rows.Scan(&row.Sale, &row.Number, &row.SKU, &state, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5])
-		if row.SKU == "" {
-			c := sale.StockCounters{BucketCounters: sale.BucketCounters{Sequence: n[2], Outbox: n[3]}}
-			c.Bucket, c.State, c.Epoch, c.Partition = row.Bucket, state, n[0], int32(n[1])
-			counters = append(counters, c)
-			return err
-		}
-		shelves[row.Bucket] = append(shelves[row.Bucket], sale.ShelfCounters{SKU: row.SKU, Loaded: n[0], Settled: n[1],
-			Released: n[2], SettledEpoch: n[3], MovedEpoch: n[4], GivenEpoch: n[5]})
-		return err
-	})
-	slices.SortFunc(counters, func(a, b sale.StockCounters) int { return compareBuckets(a.Bucket, b.Bucket) })
-	for i := range counters {
-		of := shelves[counters[i].Bucket]
-		slices.SortFunc(of, func(a, b sale.ShelfCounters) int { return cmp.Compare(a.SKU, b.SKU) })
-		counters[i].Shelves = of
-	}
-	return counters, err
 }
