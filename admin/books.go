@@ -105,7 +105,7 @@ type shelfPair struct {
 // surplus counts the units that the outbox has returned to Redis and that the books do not contain yet.
 func (p *shelfPair) surplus() int64 { return max(0, p.seen.Returned-p.books.GivenEpoch) }
 
-// pairOf joins the SKUs of both readings, which are sorted: those of the books in their order, then those that only Redis has.
+// pairOf joins the SKUs of both readings: those of the books in their order, then those that only Redis has.
 func pairOf(books *sale.StockCounters, seen *sale.StockReading) pair {
 	p := pair{books: books, seen: seen, fits: books.Epoch != 0 && seen.Epoch == books.Epoch}
 	p.skus = make([]shelfPair, len(books.Shelves), len(books.Shelves)+1)
@@ -115,16 +115,15 @@ func pairOf(books *sale.StockCounters, seen *sale.StockReading) pair {
 	if !p.fits {
 		return p
 	}
-	place := 0
+	at := make(map[string]int, len(books.Shelves))
+	for i := range books.Shelves {
+		at[books.Shelves[i].SKU] = i
+	}
 	for i := range seen.Shelves {
-		sku := seen.Shelves[i].SKU
-		for place < len(books.Shelves) && books.Shelves[place].SKU < sku {
-			place++
-		}
-		if place < len(books.Shelves) && books.Shelves[place].SKU == sku {
+		if place, known := at[seen.Shelves[i].SKU]; known {
 			p.skus[place].seen = seen.Shelves[i]
 		} else {
-			p.skus = append(p.skus, shelfPair{books: sale.ShelfCounters{SKU: sku}, seen: seen.Shelves[i]})
+			p.skus = append(p.skus, shelfPair{books: sale.ShelfCounters{SKU: seen.Shelves[i].SKU}, seen: seen.Shelves[i]})
 		}
 	}
 	return p

@@ -109,7 +109,7 @@ type ShelfReading struct {
 // reading of the bucket has the same sequence and the same counters.
 type StockReading struct {
 	Reading
-	Shelves []ShelfReading // in the order asked; all of the bucket, sorted by SKU, when no SKU was named
+	Shelves []ShelfReading // in the order asked; all of the bucket, in no order, when no SKU was named
 }
 
 // BucketCounters is the database's view of one bucket besides its stock.

@@ -1,10 +1,8 @@
 package scripts
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,9 +11,9 @@ import (
 	"flashsale/sale"
 )
 
-// StockReadings returns what Redis has of each bucket and of some SKUs in it, in the order asked; of all its SKUs, sorted, when
-// skus is nil. It reads a bucket's meta hash first and its stock hash second. A field that is not the engine's makes its shelf
-// foreign and is no error.
+// StockReadings returns what Redis has of each bucket and of some SKUs in it, in the order asked; of all its SKUs, in no order,
+// when skus is nil. It reads a bucket's meta hash first and its stock hash second. A field that is not the engine's makes its
+// shelf foreign and is no error.
 func (r *Redis) StockReadings(ctx context.Context, buckets []sale.Bucket, skus []string) ([]sale.StockReading, error) {
 	readings := make([]sale.StockReading, len(buckets))
 	err := r.pipeline(ctx, 2*len(buckets), func(c rueidis.Client, i int) rueidis.Completed {
@@ -56,7 +54,6 @@ func allShelves(result rueidis.RedisResult) ([]sale.ShelfReading, error) {
 	for sku, value := range values {
 		shelves = append(shelves, shelfOf(sku, value))
 	}
-	slices.SortFunc(shelves, func(a, b sale.ShelfReading) int { return cmp.Compare(a.SKU, b.SKU) })
 	return shelves, err
 }
 

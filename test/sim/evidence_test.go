@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"flashsale/sale"
@@ -39,6 +41,7 @@ func (j *judge) read() []check.Bucket {
 			return nil
 		}
 		b.RedisEpoch = r.Epoch
+		slices.SortFunc(r.Shelves, func(a, b sale.ShelfReading) int { return strings.Compare(a.SKU, b.SKU) })
 		for k, units := range j.stored.Shelves(row.Bucket) {
 			has, shelf := r.Shelves[k], &b.Shelves[k]
 			if has.SKU != shelf.SKU || has.Limit != units.Limit || has.Number != units.Number {
