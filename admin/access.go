@@ -24,7 +24,7 @@ var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // admit finds out who asks and whether the role may use a route. Changes of the request are then written into the trail as
 // those of the actor.
-func (a *API) admit(c *call, need need) (problem sale.Problem, refused bool) {
+func (d *door) admit(c *call, need need) (problem sale.Problem, refused bool) {
 	id := c.r.Header.Get(headerRequestID)
 	if !requestIDForm.MatchString(id) {
 		id = rand.Text()
@@ -34,7 +34,7 @@ func (a *API) admit(c *call, need need) (problem sale.Problem, refused bool) {
 	if need == public {
 		return sale.Problem{}, false
 	}
-	if problem, refused = a.identify(c); refused {
+	if problem, refused = d.identify(c); refused {
 		return problem, true
 	}
 	c.actor.RequestID = id
@@ -43,23 +43,23 @@ func (a *API) admit(c *call, need need) (problem sale.Problem, refused bool) {
 }
 
 // identify finds the actor by the Authorization header, or without one by the cookie of a session.
-func (a *API) identify(c *call) (problem sale.Problem, refused bool) {
+func (d *door) identify(c *call) (problem sale.Problem, refused bool) {
 	cookie, err := c.r.Cookie(sessionCookie)
 	if err != nil || len(c.r.Header.Values("Authorization")) > 0 {
-		actor, known := a.people.Of(bearer(c.r))
+		actor, known := d.people.Of(bearer(c.r))
 		if !known {
-			return a.strangers.refuse(c.w, c.r), true
+			return d.strangers.refuse(c.w, c.r), true
 		}
 		c.actor = actor
 		return sale.Problem{}, false
 	}
-	if problem, refused = a.refuseHost(c.r); refused {
+	if problem, refused = d.refuseHost(c.r); refused {
 		return problem, true
 	}
-	session, claimed, ok := a.people.Resume(cookie.Value, time.Now())
+	session, claimed, ok := d.people.Resume(cookie.Value, time.Now())
 	if !ok {
-		a.endCookie(c)
-		return a.strangers.refuseGuess(c.w, c.r, claimed), true
+		endCookie(c)
+		return d.strangers.refuseGuess(c.w, c.r, claimed), true
 	}
 	c.actor, c.session = session.Actor, &session
 	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead && !session.Writes(c.r.Header.Get(headerCSRF)) {
@@ -82,8 +82,8 @@ func refuseRole(role sale.Role, need need) (problem sale.Problem, refused bool) 
 }
 
 // refuseHost refuses a browser that came by a host name which is not the listener's.
-func (a *API) refuseHost(r *http.Request) (problem sale.Problem, refused bool) {
-	if a.opts.Hosts.Allows(r.Host) {
+func (d *door) refuseHost(r *http.Request) (problem sale.Problem, refused bool) {
+	if d.hosts.Allows(r.Host) {
 		return sale.Problem{}, false
 	}
 	return sale.Problem{

@@ -118,6 +118,8 @@ type Deps struct {
 	Archives    Archives
 	Archiver    Archiver
 	Trail       Trail
+	LogLevel    LogLevel
+	Process     string       // the name of this process
 	Console     http.Handler // of the page for browsers; nil: there is none
 	Journals    Journals
 	Tail        Tail
@@ -142,13 +144,13 @@ type API struct {
 	deps     Deps
 	mux      *http.ServeMux
 	document []byte
-	people   *access.Tokens
 	once     access.Once
 	streams  chan struct{}
 	hub      *hub
+	levels   *logLevels
 	stores   *storeWatch
 
-	strangers *strangers
+	*door
 	*stopper
 }
 
@@ -159,12 +161,15 @@ func New(opts Options, deps Deps) *API {
 		opts: opts, deps: deps,
 		mux:      http.NewServeMux(),
 		document: documentOf(opts.Version),
-		people:   access.NewTokens(opts.Tokens),
 		streams:  make(chan struct{}, maxStreams),
 
-		strangers: newStrangers(deps.Registerer, opts.Logger),
-		stopper:   newStopper(),
-		stores:    newStoreWatch(deps.Stores),
+		door: &door{
+			people: access.NewTokens(opts.Tokens), hosts: opts.Hosts, strangers: newStrangers(deps.Registerer, opts.Logger),
+			notes: deps.Trail, bodyLimit: opts.BodyLimit, process: deps.Process, log: opts.Logger,
+		},
+		stopper: newStopper(),
+		stores:  newStoreWatch(deps.Stores),
+		levels:  &logLevels{deps.LogLevel, deps.Process, deps.Trail, opts.Logger},
 	}
 	a.hub = newHub(a)
 	if deps.Console != nil {
@@ -174,7 +179,7 @@ func New(opts Options, deps Deps) *API {
 	for _, route := range a.routes() {
 		a.mux.Handle(route.method+" "+route.path, a.serve(route))
 	}
-	a.mux.Handle(profilePath, a.serve(route{need: moves, handle: a.serveProfile}))
+	a.mux.Handle(http.MethodGet+" "+profilePath, a.serve(route{need: moves, handle: a.serveProfile}))
 	return a
 }
 
@@ -182,7 +187,7 @@ func (o *Options) setDefaults() {
 	o.LeaseWait = cmp.Or(o.LeaseWait, 30*time.Second)
 	o.MoveLimit = cmp.Or(o.MoveLimit, 10*time.Minute)
 	o.ReadLimit = cmp.Or(o.ReadLimit, 10*time.Second)
-	o.BodyLimit = cmp.Or(o.BodyLimit, 30*time.Second)
+	o.BodyLimit = cmp.Or(o.BodyLimit, bodyLimit)
 	o.StatsEvery = cmp.Or(o.StatsEvery, time.Second)
 	o.AuditWait = cmp.Or(o.AuditWait, 3*time.Second)
 	o.ChunkLimit = cmp.Or(o.ChunkLimit, eventTimeout)

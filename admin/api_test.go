@@ -43,6 +43,7 @@ type bench struct {
 	way      *fakeWay
 	archiver *fakeArchiver
 	pulses   *fakePulses
+	level    *fakeLevel
 }
 
 func newBench(t *testing.T, adjust ...func(*Options)) *bench {
@@ -61,13 +62,13 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 	for _, change := range adjust {
 		change(&options)
 	}
-	b.pulses = newFakePulses()
+	b.pulses, b.level = newFakePulses(), &fakeLevel{}
 	b.registry = prometheus.NewRegistry()
 	b.registry.MustRegister(NewBuildInfo("1.2.3", "abc"))
 	b.api = New(options, Deps{
 		Sales: b.store, Preloads: b.store, Rules: b.store, Orders: b.store, Feed: b.store,
 		DeadLetters: b.letters, Decisions: b.store, Holds: b.store, Stock: b.stock,
-		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store,
+		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store, LogLevel: b.level, Process: "host/1/aa",
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
 		Live: b.store, Pulses: b.pulses, Stores: b.pulses.probes(),
@@ -317,7 +318,7 @@ func TestStoreFaultsAreUnavailable(t *testing.T) {
 	b.bring("s", phoneSale, "preload", "open")
 	b.store.set(func() { b.store.away = true })
 	for _, route := range b.api.routes() {
-		if route.need == public || route.path == sessionPath {
+		if route.need == public || route.path == sessionPath || route.path == logLevelPath { // these need no store
 			continue
 		}
 		path := strings.NewReplacer("{sale}", "s", "{order_id}", "77", "{sku}", "phone", "{id}", "1-2").Replace(route.path)

@@ -22,6 +22,10 @@ func (f *fakeStore) NoteRefused(ctx context.Context, c sale.Change, code string)
 	return f.before(ctx, "NoteRefused")
 }
 
+func (f *fakeStore) Note(ctx context.Context, c sale.Change) error {
+	return f.NoteRefused(ctx, c, sale.OutcomeDone)
+}
+
 func (f *fakeStore) Trail(ctx context.Context, q sale.TrailQuery) (page sale.TrailPage, err error) {
 	f.set(func() {
 		f.asked = q

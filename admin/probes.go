@@ -14,13 +14,12 @@ import (
 	"flashsale/sale"
 )
 
-// Probes is the listener of a process without an API of its own: /metrics, /livez and /readyz, and the process's
-// profiles for a request with the operators' token.
+// Probes is the listener of a process without an API of its own: /metrics, /livez and /readyz, and for operators the process's
+// profiles and the level of its log.
 type Probes struct {
+	*door
 	*stopper
-	mux       *http.ServeMux
-	people    *access.Tokens
-	strangers *strangers
+	mux *http.ServeMux
 }
 
 // ProbesOptions are the parts of a Probes.
@@ -29,7 +28,10 @@ type ProbesOptions struct {
 	Registerer prometheus.Registerer    // nil: wrong tokens are not counted
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
-	Tokens     []access.Token // operators and admins may read profiles
+	Tokens     []access.Token
+	LogLevel   LogLevel     // nil: the process has no routes for it
+	Process    string       // the name of this process
+	Notes      Notes        // nil: refusals are not written into the trail
 	Logger     *slog.Logger
 }
 
@@ -39,35 +41,27 @@ func NewProbes(o ProbesOptions) *Probes {
 		o.Logger = slog.Default()
 	}
 	p := &Probes{
-		stopper: newStopper(), mux: http.NewServeMux(), people: access.NewTokens(o.Tokens),
-		strangers: newStrangers(o.Registerer, o.Logger),
+		door: &door{
+			people: access.NewTokens(o.Tokens), strangers: newStrangers(o.Registerer, o.Logger), notes: o.Notes,
+			bodyLimit: bodyLimit, process: o.Process, log: o.Logger,
+		},
+		stopper: newStopper(), mux: http.NewServeMux(),
 	}
-	for pattern, handle := range map[string]func(*call) error{
-		"GET /metrics": serveMetrics(o.Gatherer), "GET /livez": serveLive, "GET /readyz": serveReady(o.Ready, o.ClockAhead),
-		profilePath: p.guarded(p.serveProfile),
-	} {
-		p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := handle(&call{w: w, r: r}); err != nil {
-				problem, _ := problemOf(err)
-				writeProblem(w, problem)
-			}
-		})
+	routes := []route{
+		{http.MethodGet, "/metrics", public, "", false, serveMetrics(o.Gatherer)},
+		{http.MethodGet, "/livez", public, "", false, serveLive},
+		{http.MethodGet, "/readyz", public, "", false, serveReady(o.Ready, o.ClockAhead)},
+		{http.MethodGet, profilePath, moves, "", false, p.serveProfile},
+	}
+	if o.LogLevel != nil {
+		levels := &logLevels{o.LogLevel, o.Process, o.Notes, o.Logger}
+		routes = append(routes, route{http.MethodGet, logLevelPath, reads, "", false, levels.get},
+			route{http.MethodPut, logLevelPath, decides, sale.VerbLogLevel, false, levels.put})
+	}
+	for _, route := range routes {
+		p.mux.Handle(route.method+" "+route.path, p.serve(route))
 	}
 	return p
-}
-
-// guarded admits only requests with the token of an operator or an admin.
-func (p *Probes) guarded(handle func(*call) error) func(*call) error {
-	return func(c *call) error {
-		actor, known := p.people.Of(bearer(c.r))
-		if !known {
-			return p.strangers.refuse(c.w, c.r)
-		}
-		if problem, refused := refuseRole(actor.Role, moves); refused {
-			return problem
-		}
-		return handle(c)
-	}
 }
 
 // ServeHTTP answers one request.

@@ -14,7 +14,7 @@ import (
 
 // profilePath is the path where Go's tools look for profiles: go tool pprof http://…/debug/pprof/profile. Profiles
 // reveal how the process spends its time and memory, so they need the operators' token.
-const profilePath = "GET /debug/pprof/{profile}"
+const profilePath = "/debug/pprof/{profile}"
 
 // Bounds of a CPU profile.
 const (

@@ -79,6 +79,8 @@ func (a *API) routes() []route {
 		{http.MethodPost, oneLetter + "/replay", moves, sale.VerbReplay, false, a.replayLetter},
 		{http.MethodPost, oneLetter + "/refuse", moves, sale.VerbRefuse, false, a.refuseLetter},
 		{http.MethodGet, "/admin/v1/trail", reads, "", false, a.getTrail},
+		{http.MethodGet, logLevelPath, reads, "", false, a.levels.get},
+		{http.MethodPut, logLevelPath, decides, sale.VerbLogLevel, false, a.levels.put},
 		{http.MethodPost, sessionPath, public, "", false, a.signIn},
 		{http.MethodGet, sessionPath, signedIn, "", false, a.getSession},
 		{http.MethodDelete, sessionPath, public, "", false, a.signOut},
@@ -96,39 +98,6 @@ type call struct {
 	body    []byte
 	actor   sale.Actor
 	session *access.Session // of a browser, nil for a token
-}
-
-// serve runs the checks that all routes share before a route's handler: first who asks and whether the role may, then the
-// bound of the body.
-func (a *API) serve(route route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := &call{w: w, r: r}
-		if problem, refused := a.admit(c, route.need); refused {
-			writeProblem(w, problem)
-			return
-		}
-		var err error
-		if !route.streamed {
-			c.body, err = readBody(w, c.r, a.opts.BodyLimit)
-		}
-		if err == nil {
-			err = route.handle(c)
-		}
-		if err != nil {
-			a.noteRefused(c, route, err)
-			a.fail(c, err)
-		}
-	})
-}
-
-// fail answers an error. Faults of the stores are also logged, because the answer leaves out their details.
-func (a *API) fail(c *call, err error) {
-	problem, fault := problemOf(err)
-	if fault {
-		a.opts.Logger.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "request_id",
-			c.actor.RequestID, "error", err)
-	}
-	writeProblem(c.w, problem)
 }
 
 // saleID returns the sale id in the path. An id outside its pattern is answered as unknown.

@@ -63,7 +63,7 @@ func (a *API) getSession(c *call) error {
 // signOut ends the browser's cookie. It needs no session, so that a browser with an old cookie gets rid of it; the CSRF header
 // is not asked for, because nothing but this cookie ends.
 func (a *API) signOut(c *call) error {
-	a.endCookie(c)
+	endCookie(c)
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -109,7 +109,7 @@ func (a *API) setCookie(c *call, s *access.Session) {
 	http.SetCookie(c.w, cookie)
 }
 
-func (a *API) endCookie(c *call) {
+func endCookie(c *call) {
 	cookie := cookieOf(c.r)
 	cookie.MaxAge = -1
 	http.SetCookie(c.w, cookie)

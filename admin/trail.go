@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"time"
 
 	"flashsale/sale"
 )
@@ -13,7 +12,7 @@ import (
 // refused.
 type Trail interface {
 	Trail(ctx context.Context, q sale.TrailQuery) (sale.TrailPage, error)
-	NoteRefused(ctx context.Context, change sale.Change, code string) error
+	Notes
 }
 
 // Bounds of a page of the trail.
@@ -87,33 +86,8 @@ func (c *call) trailQuery() (sale.TrailQuery, error) {
 	return q, nil
 }
 
-// noteLimit bounds the writing of a refusal.
-const noteLimit = 2 * time.Second
-
-// noteRefused writes into the trail that an operator's change was refused. It leaves out the shop's requests, which are refused
-// as a matter of course, and answers that leave open what was changed.
-func (a *API) noteRefused(c *call, route route, cause error) {
-	if route.verb == "" || c.actor.Role == sale.RoleShop {
-		return
-	}
-	problem, _ := problemOf(cause)
-	if problem.Status >= http.StatusInternalServerError {
-		return // whether the change was made is unknown; one that was made has its entry
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteLimit)
-	defer cancel()
-	change := sale.Change{Sale: c.r.PathValue("sale"), Verb: route.verb, Target: c.target()}
-	if !sale.ValidID(change.Sale) {
-		change.Sale = ""
-	}
-	if err := a.deps.Trail.NoteRefused(ctx, change, problem.Code); err != nil {
-		a.opts.Logger.Warn("a refused change could not be written into the trail", "verb", route.verb, "target", change.Target,
-			"outcome", problem.Code, "error", err)
-	}
-}
-
 // target names what the request is about, as the trail's targets do.
-func (c *call) target() string {
+func (c *call) target(process string) string {
 	id, sku, order, letter := c.r.PathValue("sale"), c.r.PathValue("sku"), c.r.PathValue("order_id"), c.r.PathValue("id")
 	switch {
 	case sku != "":
@@ -124,6 +98,8 @@ func (c *call) target() string {
 		return "order/" + order
 	case letter != "":
 		return sale.TargetLetter(letter)
+	case c.r.URL.Path == logLevelPath:
+		return sale.TargetProcess(process)
 	}
 	return sale.TargetRules
 }

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 
 	"flashsale/console"
 	"flashsale/embedded"
 	"flashsale/kafka"
+	"flashsale/logs"
 	"flashsale/settings"
 	"flashsale/store"
 )
@@ -21,7 +21,7 @@ type Dev struct{ site *site }
 
 // OpenDev points the settings at the embedded engines and prepares them: the schema, the topics, and every bucket
 // closed.
-func OpenDev(ctx context.Context, s *settings.Settings, log *slog.Logger, engines *embedded.Engines) (*Dev, error) {
+func OpenDev(ctx context.Context, s *settings.Settings, log logs.Log, engines *embedded.Engines) (*Dev, error) {
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
 	db, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN})

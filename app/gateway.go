@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"flashsale/console"
 	"flashsale/gateway"
 	"flashsale/kafka"
+	"flashsale/logs"
 	"flashsale/pulse"
 	"flashsale/recovery"
 	"flashsale/reserve"
@@ -26,7 +26,7 @@ import (
 
 // RunGateway serves buyers and operators until ctx ends, then drains. It returns a *settings.Faults when it cannot open
 // a listener.
-func RunGateway(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
+func RunGateway(ctx context.Context, s *settings.Settings, log logs.Log) error {
 	return runProcess(ctx, "gateway", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Gateway.GCPercent)
 		if s.Auth.Audience == "" {
@@ -125,8 +125,8 @@ func (r *gatewayRole) build() (err error) {
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
-		Console: console.Handler(),
-		Live:    r.db, Pulses: r.recorder, Stores: r.probes(),
+		Console: console.Handler(), LogLevel: r.level, Process: r.holder,
+		Live: r.db, Pulses: r.recorder, Stores: r.probes(),
 	})
 	return nil
 }

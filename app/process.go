@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/logs"
 	"flashsale/settings"
 )
 
@@ -21,7 +22,7 @@ type processRole interface {
 
 // runProcess opens a site, builds one role on it and runs the role until ctx ends or the role fails.
 func runProcess(
-	ctx context.Context, name string, s *settings.Settings, log *slog.Logger, build func(*site) (processRole, error),
+	ctx context.Context, name string, s *settings.Settings, log logs.Log, build func(*site) (processRole, error),
 ) error {
 	site, err := openSite(s, log)
 	if err != nil {
@@ -32,8 +33,8 @@ func runProcess(
 	if err != nil {
 		return err
 	}
-	defer ignoreHangup(log)()
-	ended := watchEnding(ctx, log, name, built.metrics())
+	defer ignoreHangup(log.Logger)()
+	ended := watchEnding(ctx, log.Logger, name, built.metrics())
 	err = built.run(ctx)
 	ended(err)
 	return err

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"flashsale/events"
 	"flashsale/expiry"
 	"flashsale/kafka"
+	"flashsale/logs"
 	"flashsale/recovery"
 	"flashsale/scripts"
 	"flashsale/settings"
@@ -24,7 +24,7 @@ import (
 )
 
 // RunSettle settles until ctx ends, then drains. It returns a *settings.Faults when it cannot open a listener.
-func RunSettle(ctx context.Context, s *settings.Settings, log *slog.Logger) error {
+func RunSettle(ctx context.Context, s *settings.Settings, log logs.Log) error {
 	return runProcess(ctx, "settle", s, log, func(site *site) (processRole, error) {
 		debug.SetGCPercent(s.Settle.GCPercent)
 		return newSettleRole(site)
@@ -168,7 +168,8 @@ func (r *settleRole) run(ctx context.Context) error {
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
 			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
-			Tokens: r.settings.Tokens(), Logger: r.log,
+			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Notes: r.db,
+			Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/admin"
+	"flashsale/logs"
 	"flashsale/recovery"
 	"flashsale/scripts"
 	"flashsale/settings"
@@ -26,6 +27,7 @@ import (
 type site struct {
 	settings *settings.Settings
 	log      *slog.Logger
+	level    *logs.Level
 	db       *store.Store
 	redis    *scripts.Redis
 	identity *recovery.Identity
@@ -34,7 +36,7 @@ type site struct {
 	pages    http.Handler // of the buyers' listener besides its API; nil in production
 }
 
-func openSite(s *settings.Settings, log *slog.Logger) (*site, error) {
+func openSite(s *settings.Settings, log logs.Log) (*site, error) {
 	db, err := OpenStore(s)
 	if err != nil {
 		return nil, err
@@ -43,14 +45,14 @@ func openSite(s *settings.Settings, log *slog.Logger) (*site, error) {
 }
 
 // newSite takes over db: it closes db when it fails, and close closes it later.
-func newSite(s *settings.Settings, log *slog.Logger, db *store.Store, embedded bool) (*site, error) {
+func newSite(s *settings.Settings, log logs.Log, db *store.Store, embedded bool) (*site, error) {
 	redis, err := dialRedis(s, embedded)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &site{
-		settings: s, log: log, db: db, redis: redis, registry: newRegistry(),
-		identity: recovery.NewIdentity(redis, db, log), holder: newHolder(),
+		settings: s, log: log.Logger, level: log.Level, db: db, redis: redis, registry: newRegistry(),
+		identity: recovery.NewIdentity(redis, db, log.Logger), holder: newHolder(),
 	}, nil
 }
 

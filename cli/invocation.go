@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"flashsale/logs"
 	"flashsale/sale"
 	"flashsale/settings"
 	"flashsale/store"
@@ -37,12 +38,12 @@ func (inv *invocation) settings(command string) (*settings.Settings, error) {
 }
 
 // newLogger writes JSON lines. The settings have validated level.
-func newLogger(w io.Writer, level string) *slog.Logger {
+func newLogger(w io.Writer, level string) logs.Log {
 	var least slog.Level
 	if err := least.UnmarshalText([]byte(level)); err != nil {
 		least = slog.LevelInfo
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}))
+	return logs.New(w, least)
 }
 
 // explain replaces the error of a statement by the schema's error, when the schema is the cause: a missing table or

@@ -41,7 +41,7 @@ const OutcomeDone = "done"
 type Change struct {
 	Sale   string // id of the sale that it concerns, empty for none
 	Verb   string
-	Target string // sale/ID, order/ID, deadletter/ID, sale/ID/items/SKU, rules
+	Target string // sale/ID, order/ID, deadletter/ID, process/NAME, sale/ID/items/SKU, rules
 	Before any    // marshalled to JSON; nil is null
 	After  any
 }
@@ -51,6 +51,9 @@ func TargetSale(id string) string { return "sale/" + id }
 
 // TargetOrder names an order in the trail.
 func TargetOrder(id OrderID) string { return "order/" + id.String() }
+
+// TargetProcess names a process in the trail.
+func TargetProcess(name string) string { return "process/" + name }
 
 // TargetItem names a SKU of a sale in the trail.
 func TargetItem(sale, sku string) string { return "sale/" + sale + "/items/" + sku }

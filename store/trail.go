@@ -46,6 +46,11 @@ func (s *Store) noteAll(ctx context.Context, tx *sql.Tx, outcome string, changes
 	return nil
 }
 
+// Note writes a change into the trail that no other row of the database shows.
+func (s *Store) Note(ctx context.Context, c sale.Change) error {
+	return s.transact(ctx, func(tx *sql.Tx) error { return s.note(ctx, tx, c) })
+}
+
 // NoteRefused writes into the trail that a change was refused, with the code of the answer as the outcome.
 func (s *Store) NoteRefused(ctx context.Context, c sale.Change, code string) error {
 	return s.transact(ctx, func(tx *sql.Tx) error { return s.noteAll(ctx, tx, code, c) })

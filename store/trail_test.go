@@ -179,6 +179,21 @@ func verified(t testing.TB, s *Store) error {
 	}
 }
 
+// A change of no other row has its entry, and the chain takes it.
+func TestNoteOfAChangeWithoutARow(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		ctx := sale.WithActor(t.Context(), nightShift)
+		require.NoError(t, s.Note(ctx, sale.Change{Verb: sale.VerbLogLevel, Target: sale.TargetProcess("h/1"), After: "debug"}))
+		page, err := s.Trail(ctx, sale.TrailQuery{Limit: 9})
+		require.NoError(t, err)
+		require.Len(t, page.Entries, 1)
+		entry := page.Entries[0]
+		require.Equal(t, []string{sale.VerbLogLevel, "process/h/1", sale.OutcomeDone, nightShift.Who},
+			[]string{entry.Verb, entry.Target, entry.Outcome, entry.Who})
+		require.NoError(t, verified(t, s))
+	})
+}
+
 // A row that was changed, removed or added by hand is found, wherever it is in the chain.
 func TestTheChainFindsChangedRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {

@@ -1,0 +1,63 @@
+package logs
+
+import (
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Log is the log of a process and its level.
+type Log struct {
+	*slog.Logger
+	Level *Level
+}
+
+// New returns a log that writes JSON lines of a level and above.
+func New(w io.Writer, level slog.Level) Log {
+	l := &Level{usual: level}
+	l.least.Set(level)
+	return Log{slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.least})), l}
+}
+
+// Level is the least level of the lines that a log writes. Several goroutines may use it at once.
+type Level struct {
+	least slog.LevelVar
+	usual slog.Level // of the settings
+
+	mu    sync.Mutex
+	until time.Time // when the usual level returns; zero: it is there
+	timer *time.Timer
+}
+
+// Now returns the level, and when that of the settings returns; the zero time where it is there.
+func (l *Level) Now() (level slog.Level, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.least.Level(), l.until
+}
+
+// Set changes the level. That of the settings returns after a time, or when Set is called with it.
+func (l *Level) Set(level slog.Level, lasts time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	l.least.Set(level)
+	l.until, l.timer = time.Time{}, nil
+	if level == l.usual {
+		return
+	}
+	l.until = time.Now().Add(lasts)
+	var timer *time.Timer
+	timer = time.AfterFunc(lasts, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.timer == timer { // otherwise a later change counts
+			l.least.Set(l.usual)
+			l.until, l.timer = time.Time{}, nil
+		}
+	})
+	l.timer = timer
+}
