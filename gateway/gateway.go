@@ -27,6 +27,7 @@ type Gateway struct {
 	metrics   *metrics
 	server    *fasthttp.Server
 	pages     fasthttp.RequestHandler // nil: there are none
+	requests  []byte                  // the beginning of the ids of requests without an id
 
 	catalogue     cataloguePoller
 	heartbeat     heartbeat
@@ -67,7 +68,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
-		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o),
+		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o), requests: newRequestPrefix(),
 		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),

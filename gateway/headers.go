@@ -13,6 +13,8 @@ type headers struct {
 	authorizations int
 	key            []byte // Idempotency-Key as sent
 	keys           int
+	requestID      []byte // X-Request-Id as sent
+	requestIDs     int
 	length         bool // there is a Content-Length
 	encoding       bool // there is a Transfer-Encoding
 	folded         bool // a line continues the one before
@@ -53,11 +55,24 @@ func (h *headers) readLine(line []byte) {
 		if _, ok := headerValue(line, "content-length:"); ok {
 			h.length = true
 		}
+	case 'x':
+		if value, ok := headerValue(line, "x-request-id:"); ok {
+			h.requestID = value
+			h.requestIDs++
+		}
 	case 't':
 		if _, ok := headerValue(line, "transfer-encoding:"); ok {
 			h.encoding = true
 		}
 	}
+}
+
+// ownID returns the id that the client has given to its request, nil for none and for several.
+func (h *headers) ownID() []byte {
+	if h.requestIDs != 1 {
+		return nil
+	}
+	return h.requestID
 }
 
 // broken reports framing that two servers may read in two ways: both Content-Length and Transfer-Encoding, or a folded line

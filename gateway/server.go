@@ -48,8 +48,9 @@ func (l serverLog) Printf(format string, args ...any) {
 func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	row := sale.OutcomeOverloaded.Row()
 	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nRetry-After: 2\r\n"+
-		"Connection: close\r\nContent-Length: %d\r\n\r\n%s", row.Status, fasthttp.StatusMessage(row.Status),
-		sale.ProblemType, len(g.refusals[sale.OutcomeOverloaded]), g.refusals[sale.OutcomeOverloaded])
+		"X-Request-Id: %soverloaded\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", row.Status,
+		fasthttp.StatusMessage(row.Status), sale.ProblemType, g.requests, len(g.refusals[sale.OutcomeOverloaded]),
+		g.refusals[sale.OutcomeOverloaded])
 	return &boundedListener{
 		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
 		slack:   min(g.options.ReadTimeout, g.options.WriteTimeout, g.options.IdleTimeout) / 10,
@@ -92,6 +93,7 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	default:
 		g.serveOther(ctx, route, at, &h)
 	}
+	g.identify(ctx, h.ownID())
 	if g.draining() {
 		ctx.SetConnectionClose()
 	}
@@ -144,12 +146,15 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 		Status: fasthttp.StatusInternalServerError, Code: codeInternal, Title: "The gateway has failed",
 		Detail: "the request may or may not have taken effect; repeat it with the same Idempotency-Key",
 	})
+	h := readHeaders(ctx.Request.Header.RawHeaders())
+	g.identify(ctx, h.ownID())
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is
 // unknown.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
+	g.identify(ctx, nil)
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error
 	outcome := sale.OutcomeMalformed
