@@ -29,9 +29,9 @@ type ProbesOptions struct {
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
 	Tokens     []access.Token
-	LogLevel   LogLevel     // nil: the process has no routes for it
-	Process    string       // the name of this process
-	Notes      Notes        // nil: refusals are not written into the trail
+	LogLevel   LogLevel // nil: the process has no routes for it
+	Process    string   // the name of this process
+	Notes      Notes    // nil: refusals are not written into the trail
 	Logger     *slog.Logger
 }
 
