@@ -366,7 +366,7 @@ func TestManyWatchersOfASale(t *testing.T) {
 // Clients that never read hold no memory of the process and delay nobody; the server hangs up on them.
 func TestClientsThatNeverRead(t *testing.T) {
 	b := newBench(t)
-	b.bring("s", manyItems(1000), "preload", "open")
+	b.bring("s", manyItems(300), "preload", "open")
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
