@@ -100,6 +100,15 @@ func StockNote(item *Item, added int64, sale string) Change {
 	}
 }
 
+// TakeNote is the trail's entry of a request to take units of a SKU back. The entry of what is taken follows by StockNote.
+func TakeNote(item *Item, units int64, sale string) Change {
+	stock := map[string]int64{"stock": item.Stock}
+	return Change{
+		Sale: sale, Verb: VerbStock, Target: TargetItem(sale, item.SKU), Before: stock,
+		After: map[string]int64{"stock": item.Stock, "to_take_back": units},
+	}
+}
+
 // OrderChange is the trail's change of an order by the shop or an operator.
 func OrderChange(before, after *Order, verb string) Change {
 	return Change{

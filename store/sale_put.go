@@ -103,7 +103,27 @@ func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale
 	if err := replaceItems(ctx, tx, wanted.ID, present.Items, items); err != nil {
 		return sale.Sale{}, err
 	}
-	return s.stampPut(ctx, tx, &present, wanted.ID)
+	put, err := s.stampPut(ctx, tx, &present, wanted.ID)
+	if err == nil && preloaded {
+		err = s.noteTakes(ctx, tx, pending, &wanted)
+	}
+	return put, err
+}
+
+// noteTakes writes into the trail which units a definition takes back from a preloaded sale. Its items have them until Redis has
+// given them, so the entry of the definition does not show them.
+func (s *Store) noteTakes(ctx context.Context, tx *sql.Tx, pending, wanted *sale.Sale) error {
+	var takes []sale.Change
+	for i := range pending.Items {
+		item := &pending.Items[i]
+		if now, known := wanted.Item(item.SKU); known && now.Stock < item.Stock {
+			takes = append(takes, sale.TakeNote(item, item.Stock-now.Stock, wanted.ID))
+		}
+	}
+	if len(takes) == 0 {
+		return nil
+	}
+	return s.noteAll(ctx, tx, sale.OutcomeDone, takes...)
 }
 
 // isPreloaded reports whether a sale has buckets. A draft whose preload died counts as preloaded, because its rows have the old

@@ -22,6 +22,8 @@ const (
 	sqlTook = "UPDATE stock_changes SET open_rows = open_rows - ?, added = added - ? " +
 		"WHERE sale_id = ? AND sku = ? AND change_key = ?"
 
+	sqlItemStock = "SELECT stock FROM items WHERE sale_id = ? AND sku = ?"
+
 	sqlGrowItem = "UPDATE items SET stock = stock + ? WHERE sale_id = ? AND sku = ?"
 )
 
@@ -77,7 +79,11 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 	if err := s.planChange(ctx, tx, change); err != nil {
 		return nil, err
 	}
-	if err := writeChange(ctx, tx, change, begun); err != nil || change.Added == before {
+	err = writeChange(ctx, tx, change, begun)
+	if err == nil && change.Asked < 0 && !begun { // what is taken is an entry of its own, of the transaction that takes it
+		err = s.note(ctx, tx, sale.TakeNote(&item, -change.Asked, asked.Sale))
+	}
+	if err != nil || change.Added == before {
 		return change, err
 	}
 	if _, err := tx.ExecContext(ctx, sqlGrowItem, change.Added-before, asked.Sale, asked.SKU); err != nil {
@@ -144,7 +150,7 @@ func (s *Store) planOn(ctx context.Context, tx *sql.Tx, rows []*ledger.Row, skus
 }
 
 // takeBack lowers the stock of items by what takes have removed, and counts it in their changes. Their sales get the next
-// versions of the catalogue. The rows of the sales are locked.
+// versions of the catalogue, and the trail an entry for each item. The rows of the sales are locked.
 func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) error {
 	type item struct{ sale, sku string }
 	removed := map[item]int64{}
@@ -161,7 +167,7 @@ func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) 
 		}
 	}
 	for of, units := range removed {
-		if _, err := tx.ExecContext(ctx, sqlGrowItem, -units, of.sale, of.sku); err != nil {
+		if err := s.lowerItem(ctx, tx, of.sale, of.sku, units); err != nil {
 			return fmt.Errorf("lower the stock of %s in %s: %w", of.sku, of.sale, err)
 		}
 	}
@@ -171,4 +177,16 @@ func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) 
 		}
 	}
 	return nil
+}
+
+// lowerItem lowers the stock of an item, and writes it into the trail.
+func (s *Store) lowerItem(ctx context.Context, tx *sql.Tx, id, sku string, units int64) error {
+	item := sale.Item{SKU: sku}
+	if err := tx.QueryRowContext(ctx, sqlItemStock, id, sku).Scan(&item.Stock); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, sqlGrowItem, -units, id, sku); err != nil {
+		return err
+	}
+	return s.note(ctx, tx, sale.StockNote(&item, -units, id))
 }
