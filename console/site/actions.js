@@ -16,8 +16,8 @@ const from = {
   resume: ['paused'],
   close: ['preloaded', 'open', 'paused'],
   stock: ['preloaded', 'open', 'paused'],
-  freeze: ['draft', 'preloaded', 'open', 'paused', 'closed'],
-  thaw: ['draft', 'preloaded', 'open', 'paused', 'closed'],
+  freeze: ['preloaded', 'open', 'paused', 'closed'],
+  thaw: ['preloaded', 'open', 'paused', 'closed'],
 };
 
 export const dangerous = (verb) => ['pause', 'close'].includes(verb);
@@ -28,6 +28,7 @@ export function against(verb, sale, role) {
   if (verb === 'freeze' && sale.holds_frozen_since) return t('why.frozen');
   if (verb === 'thaw' && !sale.holds_frozen_since) return t('why.not_frozen');
   if (from[verb].includes(sale.state)) return '';
+  if (verb === 'freeze' && sale.state === 'draft') return t('why.no_orders');
   if (verb === 'open' && sale.state === 'open') return t('why.is_open');
   if (verb === 'open' && sale.state === 'paused') return t('why.use_resume');
   if (verb === 'pause' && sale.state === 'paused') return t('why.is_paused');

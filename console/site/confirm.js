@@ -121,7 +121,9 @@ export function confirmStock(shown, row, role, done) {
       }
       try {
         const answer = await changeStock(id, row.sku, add);
-        announce(t('done.stock', { added: count(answer.added), sku: answer.sku, loaded: count(answer.loaded) }));
+        const { sku, added, loaded } = answer;
+        announce(t(added > 0 ? 'done.stock' : 'done.taken', { sku, added: count(added), units: count(-added),
+          loaded: count(loaded) }));
         done();
       } finally {
         drawPending();

@@ -7,7 +7,8 @@ import { ask, Problem, query } from './api.js';
 import { announce, openDialog, Unfit } from './dialog.js';
 import { mayChangeOrders } from './roles.js';
 
-const statuses = ['held', 'queued', 'confirmed', 'paid', 'cancelled', 'expired', 'refused'];
+// statuses that can be searched: an order that is held or queued has no row yet, and is found by its id.
+const statuses = ['confirmed', 'paid', 'cancelled', 'expired', 'refused'];
 const page = 50;
 const longest = 7 * 24 * 60; // minutes: the furthest pay_by from now
 
@@ -52,7 +53,7 @@ export function ordersPage(frame) {
     }
     draw(found);
     more.hidden = cursor === '';
-    write(empty, found.length ? '' : t('orders.none'));
+    write(empty, found.length ? '' : t(cursor ? 'orders.none_yet' : 'orders.none'));
   }
 
   put(frame.main, el('div', { class: 'head' }, el('h1', {}, t('nav.orders'))),
@@ -106,7 +107,10 @@ const named = (order) => ({ order: order.order_id, sale: order.sale, buyer: orde
 // again reads the order before it is changed; one that somebody has changed meanwhile is shown first.
 async function again(order, handle, changed) {
   const now = await ask('GET', orderURL(order.order_id));
-  if (now.status === order.status && now.pay_by === order.pay_by) return true;
+  if (now.status === order.status && now.pay_by === order.pay_by) {
+    if (now.status !== 'confirmed') throw new Unfit(t('why.order', { status: statusName(now.status) }));
+    return true;
+  }
   changed(now);
   handle.say(el('p', {}, t('orders.changed', { was: statusName(order.status), status: statusName(now.status),
     pay_by: moment(now.pay_by) })), el('p', {}, t('confirm.again')));
@@ -116,20 +120,27 @@ async function again(order, handle, changed) {
 
 function confirmExtend(shown, changed) {
   const order = { ...shown };
-  const least = Math.max(Date.parse(order.pay_by), Date.now());
+  const words = el('p');
   const input = el('input', { type: 'number', id: 'extend-by', min: 1, max: longest, step: 1, value: 15, inputmode: 'numeric' });
   const until = el('p', { class: 'quiet', role: 'status' });
-  const wanted = () => new Date(least + Number(input.value) * 60_000);
-  const tell = () => write(until, input.checkValidity() ? t('orders.until', { pay_by: moment(wanted()) }) : '');
+  const opened = Date.now();
+  const wanted = () => new Date(Math.max(Date.parse(order.pay_by), opened) + Number(input.value) * 60_000);
+  const tell = () => {
+    write(words, t('confirm.extend', named(order)));
+    write(until, input.checkValidity() ? t('orders.until', { pay_by: moment(wanted()) }) : '');
+  };
   input.addEventListener('input', tell);
   tell();
   openDialog({
     title: t('confirm.extend.title', named(order)), confirmLabel: t('action.extend'),
-    content: [el('p', {}, t('confirm.extend', named(order))),
+    content: [words,
       el('div', { class: 'field' }, el('label', { for: 'extend-by' }, t('orders.minutes')), input, until)],
     confirm: async (handle) => {
       if (!input.checkValidity() || input.value === '') throw new Unfit(t('orders.range', { most: longest }));
-      if (!await again(order, handle, changed)) return false;
+      if (!await again(order, handle, changed)) {
+        tell(); // the minutes count from the deadline as it is now
+        return false;
+      }
       const answer = await ask('PUT', orderURL(order.order_id, '/pay_by'), { body: { pay_by: wanted().toISOString() } });
       changed(answer);
       announce(t('done.extend', named(answer)));

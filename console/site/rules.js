@@ -1,6 +1,6 @@
 // The rules of all gateways: edited as JSON, compared before they apply, and never over somebody else's change.
 
-import { el, put } from './dom.js';
+import { el, put, write } from './dom.js';
 import { t } from './language.js';
 import { ask, Problem } from './api.js';
 import { announce, openDialog } from './dialog.js';
@@ -90,11 +90,15 @@ export function rulesPage(frame) {
 
   function confirmRules(rules) {
     const comparison = el('div');
-    const redraw = () => put(comparison, diffNode(pretty(base), JSON.stringify(rules, null, 2), t('rules.yours')));
+    const words = el('p');
+    const redraw = () => {
+      write(words, t('confirm.rules', { version: base.version }));
+      put(comparison, diffNode(pretty(base), JSON.stringify(rules, null, 2), t('rules.yours')));
+    };
     redraw();
     openDialog({
       title: t('confirm.rules.title'), confirmLabel: t('action.rules'),
-      content: [el('p', {}, t('confirm.rules', { version: base.version })),
+      content: [words,
         ...[...others.children].map((node) => node.cloneNode(true)),
         comparison],
       confirm: async (handle) => {

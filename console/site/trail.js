@@ -2,7 +2,7 @@
 
 import { el, put } from './dom.js';
 import { has, t } from './language.js';
-import { clock, moment } from './format.js';
+import { clock, count, moment } from './format.js';
 import { ask, Problem, query } from './api.js';
 
 const done = 'done'; // the outcome of a change that was made; a refused one has the code of its refusal
@@ -12,6 +12,10 @@ export function whatWasDone(entry) {
   const who = entry.who === 'engine' ? t('trail.engine') : t('trail.who', { who: entry.who, role: entry.role });
   if (entry.outcome !== done) return t('trail.refused', { who, target: entry.target, verb: entry.verb, outcome: entry.outcome });
   const key = `trail.${entry.verb}`;
+  const { added, stock, to_take_back: units } = entry.verb === 'stock' && entry.after ? entry.after : {};
+  if (added > 0) return t('trail.stock.added', { who, target: entry.target, units: count(added), stock: count(stock) });
+  if (added < 0) return t('trail.stock.taken', { who, target: entry.target, units: count(-added), stock: count(stock) });
+  if (units) return t('trail.stock.asked', { who, target: entry.target, units: count(units) });
   return has(key) ? t(key, { who, target: entry.target }) : t('trail.other', { who, target: entry.target, verb: entry.verb });
 }
 

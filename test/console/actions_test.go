@@ -23,6 +23,8 @@ func moves(t *testing.T, b *browser.Browser) {
 	p := watching(t, b, e, "lin-token")
 	p.Read("#why-open", "preload it first")
 	p.Read(".panel-foot", "Stock: preload it first")
+	p.Read("#why-freeze", "a draft has no unpaid orders")
+	require.Zero(t, p.Count("[data-action=freeze]:enabled"), "the engine refuses it")
 	for _, step := range []struct{ verb, says, state string }{
 		{"preload", "The stock of 1 SKUs is written into the database and loaded into Redis", "preloaded"},
 		{"open", "It has 1,000 units available.Its window is open: buyers can buy within a second.", "open"},
@@ -121,6 +123,16 @@ func addingStock(t *testing.T, b *browser.Browser) {
 	p.Type("#stock-add", "-20")
 	p.Press("\r")
 	p.Read("[data-sku=phone] [data-term=loaded]", "1,030")
+	p.Read(".toasts", "phone: 20 units taken back, 1,030 loaded now.")
+	e.with(func() {
+		e.note("wang", "operator", "stock", "sale/double-11/items/phone", nil, object{"stock": 1030, "to_take_back": 7})
+		e.changed()
+	})
+	for _, words := range []string{"lin (operator) added 50 units to sale/double-11/items/phone: its stock is 1,050",
+		"lin (operator) took 20 units of sale/double-11/items/phone back: its stock is 1,030",
+		"wang (operator) asked to take 7 units of sale/double-11/items/phone back"} {
+		p.Read(".trail", words)
+	}
 	require.Len(t, e.keys, 2, "each change has a key of its own")
 }
 
@@ -203,6 +215,7 @@ func rulesConflict(t *testing.T, b *browser.Browser) {
 	byWang(9)
 	p.Click("[data-action=confirm]")
 	p.Read("dialog", "version 5 became 6")
+	p.Read("dialog", "They replace version 6")
 	require.Equal(t, 9.0, e.rules["grief"].(object)["unpaid"], "nothing was replaced")
 	p.Press(browser.Escape)
 	p.Gone("dialog")
@@ -259,6 +272,48 @@ func orders(t *testing.T, b *browser.Browser) {
 	p.Type("#orders-order_id", "1")
 	p.Press("\r")
 	p.Read(".empty", "No order found.")
+}
+
+// ordersMeanwhile: another operator has given an order more time while the dialog was open. The minutes then count from the new
+// deadline, and an order that was paid meanwhile is not asked for again.
+func ordersMeanwhile(t *testing.T, b *browser.Browser) {
+	e := start(t)
+	e.with(func() {
+		e.orders = []object{{"order_id": "700000000001000", "status": "confirmed", "sale": "double-11", "buyer_id": "ann",
+			"currency": "CNY", "total_cents": 129900, "lines": []object{}, "created_at": "2026-11-11T00:00:00.000Z",
+			"pay_by": "2036-11-11T00:15:00.000Z"}}
+	})
+	p := signedIn(t, b, e, "lin-token", browser.View{})
+	p.Click("[data-page=orders]")
+	p.Click("[data-action=extend]")
+	e.with(func() { e.orders[0]["pay_by"] = "2036-11-11T01:15:00.000Z" })
+	p.Click("[data-action=confirm]")
+	p.Read("dialog", "The order has changed")
+	require.Empty(t, e.requests())
+	p.Click("[data-action=confirm]")
+	p.Gone("dialog")
+	require.Equal(t, "2036-11-11T01:30:00.000Z", e.orders[0]["pay_by"])
+	p.Click("[data-action=extend]")
+	e.with(func() { e.orders[0]["status"] = "paid" })
+	p.Click("[data-action=confirm]")
+	p.Read("dialog", "it was confirmed, it is paid")
+	p.Click("[data-action=confirm]")
+	p.Read("dialog [role=alert]", "it is paid")
+	require.Len(t, e.requests(), 1)
+	p.Press(browser.Escape)
+}
+
+// ordersFarAway: a page without an order and with a cursor is not the end, and what has no row cannot be searched by its status.
+func ordersFarAway(t *testing.T, b *browser.Browser) {
+	e := start(t)
+	e.with(func() { e.emptyPage = true })
+	p := signedIn(t, b, e, "lin-token", browser.View{})
+	p.Click("[data-page=orders]")
+	p.Read(".empty", "No order found so far")
+	e.with(func() { e.emptyPage = false })
+	p.Click(".panel-foot button")
+	p.Read(".empty", "No order found.")
+	require.Zero(t, p.Count("#orders-status [value=held], #orders-status [value=queued]"))
 }
 
 func letters(t *testing.T, b *browser.Browser) {

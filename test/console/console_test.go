@@ -31,6 +31,8 @@ func TestConsole(t *testing.T) {
 		{"rules", rules},
 		{"rules that another operator has changed", rulesConflict},
 		{"orders", orders},
+		{"orders that another operator has changed", ordersMeanwhile},
+		{"orders among many others", ordersFarAway},
 		{"dead letters", letters},
 		{"the trail", trail},
 		{"roles", roles},

@@ -74,7 +74,9 @@ type engine struct {
 	wake   chan struct{}     // closed when something has changed
 	cut    chan struct{}     // closed to end every stream
 	away   bool              // no stream is accepted
-	server *httptest.Server
+
+	emptyPage bool // a page of orders has none, and a cursor
+	server    *httptest.Server
 }
 
 // start serves an engine with one sale, and the console in front of it.

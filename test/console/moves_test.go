@@ -140,10 +140,10 @@ func (e *engine) stock(w http.ResponseWriter, r *http.Request, who object) {
 	if e.keys[key] == nil {
 		one, add := s.Items[at], int64(body["add"].(float64))
 		add = max(add, -one.Available)
-		before := object{"loaded": one.Loaded}
+		before := object{"stock": one.Loaded}
 		one.Loaded, one.Available = one.Loaded+add, one.Available+add
 		e.keys[key] = object{"sku": sku, "added": add, "loaded": one.Loaded}
-		e.note(who["name"].(string), "operator", "stock", "sale/"+s.ID+"/items/"+sku, before, object{"loaded": one.Loaded})
+		e.note(who["name"].(string), "operator", "stock", "sale/"+s.ID+"/items/"+sku, before, object{"stock": one.Loaded, "added": add})
 		e.changed()
 	}
 	if e.lose > 0 {
@@ -168,10 +168,12 @@ func (e *engine) listOrders(w http.ResponseWriter, r *http.Request, _ object) {
 		}
 	}
 	all := object{"orders": found}
-	if first := query.Get("cursor") == "" && len(found) > 50; first {
+	if e.emptyPage {
+		all = object{"orders": found, "next": "50"}
+	} else if first := query.Get("cursor") == "" && len(found) > 50; first {
 		all = object{"orders": found[:50], "next": "50"}
 	} else if query.Get("cursor") == "50" {
-		all = object{"orders": found[50:]}
+		all = object{"orders": found[min(50, len(found)):]}
 	}
 	answer(w, all)
 }
