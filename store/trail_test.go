@@ -104,7 +104,8 @@ func TestTakenUnitsAreInTheTrail(t *testing.T) {
 				require.Len(t, trail(t, s), before, "a repeat changes nothing")
 				continue
 			}
-			require.Equal(t, `night stock sale/eleven/items/phone {"stock":10} {"stock":10,"to_take_back":4} done r-7`, said(t, s))
+			require.Equal(t, `night stock sale/eleven/items/phone {"stock":10} {"stock":10,"to_take_back":4} done r-7`,
+				said(t, s))
 			applyAll(t, s, available)
 			require.Equal(t, `engine stock sale/eleven/items/phone {"stock":10} {"added":-4,"stock":6} done `, said(t, s))
 		}

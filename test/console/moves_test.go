@@ -143,7 +143,8 @@ func (e *engine) stock(w http.ResponseWriter, r *http.Request, who object) {
 		before := object{"stock": one.Loaded}
 		one.Loaded, one.Available = one.Loaded+add, one.Available+add
 		e.keys[key] = object{"sku": sku, "added": add, "loaded": one.Loaded}
-		e.note(who["name"].(string), "operator", "stock", "sale/"+s.ID+"/items/"+sku, before, object{"stock": one.Loaded, "added": add})
+		e.note(who["name"].(string), "operator", "stock", "sale/"+s.ID+"/items/"+sku, before,
+			object{"stock": one.Loaded, "added": add})
 		e.changed()
 	}
 	if e.lose > 0 {
