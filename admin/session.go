@@ -84,11 +84,16 @@ func (a *API) servePage(c *call) error {
 	return nil
 }
 
+// linkUsed is where a link leads that signs nobody in any more: the page says so.
+const linkUsed = "/#/link-used"
+
 // signInByLink begins the session of a one-time token in the query and sends the browser to the page without it.
 func (a *API) signInByLink(c *call) error {
+	place := linkUsed
 	secret, ok := a.once.Take(c.r.URL.Query().Get("once"), time.Now())
 	session, known := a.people.Begin(secret, time.Now())
 	if ok && known {
+		place = "/"
 		a.setCookie(c, &session)
 		a.opts.Logger.Info("operator signed in by a link", "name", session.Actor.Who, "role", session.Actor.Role)
 	} else if refusal := a.strangers.refuseGuess(c.w, c.r, ""); refusal.Status == http.StatusTooManyRequests {
@@ -98,7 +103,7 @@ func (a *API) signInByLink(c *call) error {
 	h := c.w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Location", "/")
+	h.Set("Location", place)
 	c.w.WriteHeader(http.StatusSeeOther) // without a session the page asks for a token
 	return nil
 }

@@ -167,5 +167,6 @@ func TestLinkSignsInOnce(t *testing.T) {
 		again := b.ask("GET", "/?once="+used, "", "Authorization", "")
 		require.Equal(t, 303, again.Status)
 		require.Empty(t, again.Header.Get("Set-Cookie"))
+		require.Equal(t, "/#/link-used", again.Header.Get("Location"), "the page says why it asks for a token")
 	}
 }

@@ -30,7 +30,8 @@ export async function signOut() {
 
 // signInPage asks for a token; entered gets the session. again draws the page in another language.
 export function signInPage(entered, again) {
-  const faults = el('div', { role: 'alert', id: 'sign-in-fault' });
+  const faults = el('div', { role: 'alert', id: 'sign-in-fault' },
+    location.hash === '#/link-used' ? el('p', { class: 'notice warn' }, t('session.link_used')) : null);
   const token = el('input', {
     id: 'token', name: 'token', type: 'password', autocomplete: 'current-password', required: true, spellcheck: 'false',
     'aria-describedby': 'token-hint sign-in-fault',

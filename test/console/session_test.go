@@ -16,8 +16,11 @@ func signingIn(t *testing.T, b *browser.Browser) {
 	for _, url := range p.Asked() {
 		require.NotContains(t, url, "/admin/v1/", "a page without a cookie asks for no session")
 	}
+	p.Go(e.url() + "/#/link-used")
+	p.Reload()
+	p.Read("[role=alert]", "This link signs nobody in any more")
 	p.Click("[data-action=sign-in]")
-	p.Read("[role=alert]", "Enter a token.")
+	p.Wait("document.querySelector('[role=alert]').textContent === 'Enter a token.'")
 	p.Type("input[name=token]", "lin-toke")
 	p.Press("\r")
 	p.Read("[role=alert]", "This token does not sign in")
