@@ -136,7 +136,9 @@ type shownOrder struct {
 func printOrdersTable(inv *invocation, orders func(each func([]byte) error) (string, error)) error {
 	table := tabwriter.NewWriter(inv.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ORDER\tSTATUS\tSALE\tBUYER\tLINES\tTOTAL_CENTS\tUPDATED_AT\tPAY_BY")
+	found := false
 	next, err := orders(func(text []byte) error {
+		found = true
 		var o shownOrder
 		if err := json.Unmarshal(text, &o); err != nil {
 			return fmt.Errorf("%w: %w", adminclient.ErrUnreadable, err)
@@ -144,6 +146,9 @@ func printOrdersTable(inv *invocation, orders func(each func([]byte) error) (str
 		_, err := fmt.Fprintln(table, strings.Join(o.cells(), "\t"))
 		return err
 	})
+	if err != nil && !found {
+		return err // a header alone would say that there are no such orders
+	}
 	if flushed := table.Flush(); err == nil {
 		err = flushed
 	}

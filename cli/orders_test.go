@@ -130,6 +130,7 @@ func TestOrdersThatFail(t *testing.T) {
 	refused := command(t, environ, "", "orders", "--cursor", "wrong")
 	require.Equal(t, ExitFailed, refused.code)
 	require.Contains(t, refused.stderr, "cursor: is wrong")
+	require.Empty(t, refused.stdout, "a header alone would say that there are no orders")
 	away := []string{testToken, "FLASHSALE_ADMIN_URL=http://" + closedPort(t)}
 	for _, words := range [][]string{{"orders"}, {"orders", "-o", "json"}, {"orders", "-o", "csv"}, {"orders", "show", "7"},
 		{"deadletter", "list"}} {
