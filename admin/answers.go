@@ -158,6 +158,7 @@ func wrongStatus(is sale.OrderStatus) sale.Problem {
 func refusedStatus(is sale.OrderStatus) sale.Problem {
 	return sale.Problem{
 		Status: http.StatusConflict, Code: codeWrongStatus, Title: "The order's status does not allow this",
+		Detail:  "the order is " + string(is),
 		Members: []sale.Member{{Name: "order_status", Value: is}},
 	}
 }

@@ -105,7 +105,9 @@ func TestPaymentCountsOnce(t *testing.T) {
 	second := b.pay("7301", "pay:2").problem(409, "already_paid")
 	require.Equal(t, "pay:1", second["payment_id"], "the one that counts")
 	require.Equal(t, "pay:1", b.ask("GET", "/admin/v1/orders/7301", "").is(200)["payment_id"])
-	require.EqualValues(t, "paid", b.cancel("7301").problem(409, "wrong_status")["order_status"])
+	refusal := b.cancel("7301").problem(409, "wrong_status")
+	require.EqualValues(t, "paid", refusal["order_status"])
+	require.Equal(t, "the order is paid", refusal["detail"], "the command prints the detail alone")
 
 	b.order(7302, sale.StatusConfirmed)
 	b.pay("7302", "pay:1").is(200) // one payment may pay several orders

@@ -105,6 +105,7 @@ func answerCancel(ctx *fasthttp.RequestCtx, o *sale.Order) {
 	default:
 		problem(ctx, sale.Problem{
 			Status: fasthttp.StatusConflict, Code: codeWrongStatus, Title: "The order's status does not allow this",
+			Detail:  "the order is " + string(o.Status),
 			Members: []sale.Member{{Name: "order_status", Value: o.Status}},
 		})
 	}

@@ -79,7 +79,9 @@ func TestCancelOfAnOrderThatHasEndedOtherwise(t *testing.T) {
 		7: sale.StatusPaid, 8: sale.StatusExpired, 9: sale.StatusRefused,
 	} {
 		s.store(rowOf(id, status))
-		require.EqualValues(t, status, s.notCancelled(s.cancel(id.String(), "ann"), codeWrongStatus)["order_status"])
+		refusal := s.notCancelled(s.cancel(id.String(), "ann"), codeWrongStatus)
+		require.EqualValues(t, status, refusal["order_status"])
+		require.EqualValues(t, "the order is "+status, refusal["detail"])
 	}
 	require.Zero(t, s.cancels())
 }
