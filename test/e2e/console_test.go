@@ -61,7 +61,7 @@ func TestConsoleOfTheBuiltBinary(t *testing.T) {
 	freezeHolds(p)
 	changeRules(p)
 	p.Click("[data-page=trail]")
-	for _, words := range []string{"admin (admin) paused sale/" + rush, "admin (admin) changed the stock of sale/" + rush,
+	for _, words := range []string{"admin (admin) paused sale/" + rush, "admin (admin) added 50 units to sale/" + rush,
 		"admin (admin) applied rules"} {
 		p.Read(".trail", words)
 	}
