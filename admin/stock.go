@@ -41,7 +41,8 @@ func (a *API) changeStock(c *call) error {
 	}
 	change := sale.StockChange{Sale: s.ID, SKU: c.r.PathValue("sku")}
 	if _, known := s.Item(change.SKU); !known {
-		return sale.ProblemOf(sale.OutcomeSKUNotFound, "", sale.Member{Name: "sku", Value: change.SKU})
+		return sale.ProblemOf(sale.OutcomeSKUNotFound, "sale "+s.ID+" has no SKU "+change.SKU,
+			sale.Member{Name: "sku", Value: change.SKU})
 	}
 	if change.Key, err = c.idempotencyKey(); err != nil {
 		return err

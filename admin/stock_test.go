@@ -116,6 +116,7 @@ func TestStockChangesThatAreRefused(t *testing.T) {
 
 	unknown := b.ask("POST", "/admin/v1/sales/s/items/case/stock", `{"add":5}`, "Idempotency-Key", "k")
 	require.Equal(t, "case", unknown.problem(404, "sku_not_found")["sku"])
+	require.Contains(t, unknown.problem(404, "sku_not_found")["detail"], "has no SKU case")
 	b.ask("POST", "/admin/v1/sales/none/items/phone/stock", `{"add":5}`, "Idempotency-Key", "k").problem(404, "sale_not_found")
 	require.EqualValues(t, 10, b.stockOf("phone"))
 	require.Empty(t, b.store.Snapshot().Changes)

@@ -109,7 +109,10 @@ func (g *ground) readSale(ctx context.Context, id string) (err error) {
 	if err := g.real.CheckSchema(ctx); err != nil {
 		return err
 	}
-	if g.sale, err = g.real.Sale(ctx, id); err != nil {
+	if g.sale, err = g.real.Sale(ctx, id); errors.Is(err, sale.ErrNotFound) {
+		return fmt.Errorf("%w: the database of mysql.dsn has no sale %s; flashsale sale list names its sales. Nothing was made",
+			err, id)
+	} else if err != nil {
 		return err
 	}
 	if err := refuseSelling(&g.sale); err != nil {

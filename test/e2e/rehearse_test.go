@@ -340,7 +340,7 @@ func TestRehearsalsThatAreRefused(t *testing.T) {
 		said string
 		args []string
 	}{
-		{1, "not found", []string{"nowhere", "--buyers", "10"}},
+		{1, "mysql.dsn has no sale nowhere; flashsale sale list names", []string{"nowhere", "--buyers", "10"}},
 		{80, "--rate must be above 0", []string{"spring", "--buyers", "10", "--rate", "0"}},
 		{80, "--pay-url \"ftp://x/\" must be an http", []string{"spring", "--buyers", "10", "--pay-url", "ftp://x/"}},
 		{80, "--buyers must be 1 to", []string{"spring", "--buyers", "0"}},
