@@ -31,7 +31,7 @@ type Pulses interface {
 // redisWithin bounds the part of a reading that asks both stores. After it the reading goes on with the database alone.
 const redisWithin = 1500 * time.Millisecond
 
-// saleReading is one reading of a sale, which all its watchers share. Only pages and stats change after it is published.
+// saleReading is one reading of a sale, which all its watchers share. Only what mu guards changes after it is published.
 type saleReading struct {
 	at        time.Time // by Redis's clock; zero: not known
 	sale      sale.Sale
@@ -46,9 +46,8 @@ type saleReading struct {
 	processes []sale.Process
 	stores    []sale.StoreHealth
 
-	lower []string // SKU and name of each row in lower case, for searches; those of an earlier reading of the same version
-
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
+	lower []string   // SKU and name of each row in lower case, for searches; those of an earlier reading of the same version
 	pages map[liveQuery][]byte
 	stats []byte
 }
@@ -105,14 +104,14 @@ func (a *API) readBooks(ctx context.Context, id string, r *saleReading, last *sa
 	if err != nil {
 		r.statsErr = err
 		if last != nil && !errors.Is(err, sale.ErrNotFound) {
-			r.sale, r.lower = last.sale, last.lower
+			r.sale, r.lower = last.sale, last.searched()
 			r.rows = rowsWithoutBooks(&r.sale)
 		}
 		return err
 	}
 	r.sale = s
 	if last.has(&s) {
-		r.lower = last.lower
+		r.lower = last.searched()
 	}
 	paid, err := a.deps.Live.PaidUnits(ctx, id)
 	if err != nil {
@@ -210,7 +209,14 @@ func rowsWithoutBooks(s *sale.Sale) []liveRow {
 	return rows
 }
 
-// searchable returns what ?q= searches in, for every row.
+// searched returns what searchable has made, for the next reading: searches in this one go on meanwhile.
+func (r *saleReading) searched() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lower
+}
+
+// searchable returns what ?q= searches in, for every row. The caller owns the mutex.
 func (r *saleReading) searchable() []string {
 	if len(r.lower) != len(r.rows) {
 		r.lower = make([]string, len(r.rows))
