@@ -107,7 +107,9 @@ func (c *call) feedRequest() (*feedRequest, error) {
 	if text := values.Get("updated_after"); text != "" {
 		var after sale.Time
 		err := after.UnmarshalText([]byte(text))
-		check(err == nil && after.UnixMilli() >= 0, "updated_after", "must be a time of RFC 3339 such as 2026-11-11T10:00:00Z")
+		ms := after.UnixMilli()
+		check(err == nil && ms >= 0 && ms <= sale.MaxCreatedMS, "updated_after",
+			"must be a time of RFC 3339 such as 2026-11-11T10:00:00Z")
 		place := sale.LaterThan(after)
 		q.After = &place
 	}

@@ -121,6 +121,7 @@ func TestFeedRefusesBadParameters(t *testing.T) {
 		"sale=%20": "sale", "sale=a%2Fb": "sale", "buyer=a%20b": "buyer", "sku=-x": "sku", "status=held": "status",
 		"status=queued": "status", "status=PAID": "status", "updated_after=today": "updated_after",
 		"updated_after=2026-11-11": "updated_after", "updated_after=1969-12-31T23:59:59Z": "updated_after",
+		"updated_after=9999-12-31T23:59:59-01:00": "updated_after",
 		"limit=0": "limit", "limit=1001": "limit", "limit=ten": "limit", "limit=-1": "limit", "cursor=x": "cursor",
 		"limit=1&sale=s&cursor=" + next[1:]: "cursor", "limit=1&sale=s&cursor=" + next + "A": "cursor",
 		"sale=s&cursor=" + strings.ToUpper(next): "cursor", "sale=t&cursor=" + next: "cursor", "cursor=" + next: "cursor",

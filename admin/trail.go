@@ -64,7 +64,7 @@ func (c *call) trailQuery() (sale.TrailQuery, error) {
 		faults = append(faults, sale.Fieldf("order", "must be newest or chain"))
 	}
 	if text := values.Get("since"); text != "" {
-		if err := q.Since.UnmarshalText([]byte(text)); err != nil {
+		if err := q.Since.UnmarshalText([]byte(text)); err != nil || q.Since.UnixMilli() > sale.MaxCreatedMS {
 			faults = append(faults, sale.Fieldf("since", "must be a time of RFC 3339 such as 2026-11-11T10:00:00Z"))
 		}
 	}

@@ -63,7 +63,7 @@ func TestTrailIsAskedByPage(t *testing.T) {
 
 	for query, field := range map[string]string{
 		"order=up": "order", "limit=0": "limit", "limit=1001": "limit", "limit=x": "limit",
-		"since=today": "since", "sale=-": "sale", "cursor=x": "cursor",
+		"since=today": "since", "sale=-": "sale", "cursor=x": "cursor", "since=9999-12-31T23:59:59-01:00": "since",
 		"cursor=0": "cursor",
 	} {
 		b.ask("GET", "/admin/v1/trail?"+query, "").field(field)
