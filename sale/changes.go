@@ -92,7 +92,7 @@ func itemsThatDiffer(before, after []Item) (was, is []Item) {
 	return was, is
 }
 
-// StockNote is the trail's change of a SKU's stock by a number of units, negative for units taken back.
+// StockNote is the trail's change of a SKU's stock by units that are added at once.
 func StockNote(item *Item, added int64, sale string) Change {
 	return Change{
 		Sale: sale, Verb: VerbStock, Target: TargetItem(sale, item.SKU), Before: map[string]int64{"stock": item.Stock},
@@ -100,12 +100,23 @@ func StockNote(item *Item, added int64, sale string) Change {
 	}
 }
 
-// TakeNote is the trail's entry of a request to take units of a SKU back. The entry of what is taken follows by StockNote.
-func TakeNote(item *Item, units int64, sale string) Change {
-	stock := map[string]int64{"stock": item.Stock}
+// TakeNote is the trail's entry of units that are asked back, a negative number: the stock falls when Redis has given them.
+func TakeNote(item *Item, asked int64, sale string) Change {
 	return Change{
-		Sale: sale, Verb: VerbStock, Target: TargetItem(sale, item.SKU), Before: stock,
-		After: map[string]int64{"stock": item.Stock, "to_take_back": units},
+		Sale: sale, Verb: VerbStock, Target: TargetItem(sale, item.SKU), Before: map[string]int64{"stock": item.Stock},
+		After: map[string]int64{"stock": item.Stock, "asked": asked},
+	}
+}
+
+// TakenNote is the trail's change of the stock of a sale's SKUs by the units that Redis has given back.
+func TakenNote(sale string, stock, taken map[string]int64) Change {
+	left := map[string]int64{}
+	for sku, units := range stock {
+		left[sku] = units - taken[sku]
+	}
+	return Change{
+		Sale: sale, Verb: VerbStock, Target: TargetSale(sale), Before: map[string]any{"stock": stock},
+		After: map[string]any{"stock": left},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"flashsale/faults"
 	"flashsale/ledger"
@@ -64,16 +65,26 @@ func (s *Store) createSale(ctx context.Context, tx *sql.Tx, wanted sale.Sale) (s
 	if err := insertItems(ctx, tx, wanted.ID, ledger.Numbered(nil, wanted.Items)); err != nil {
 		return sale.Sale{}, err
 	}
-	return s.stampPut(ctx, tx, nil, wanted.ID)
+	return s.stampPut(ctx, tx, nil, &wanted)
 }
 
-// stampPut gives a sale that was put its catalogue version, writes the change into the trail and returns the sale.
-func (s *Store) stampPut(ctx context.Context, tx *sql.Tx, present *sale.Sale, id string) (sale.Sale, error) {
-	put, err := stampSale(ctx, tx, id)
+// stampPut gives a sale that was put its catalogue version, writes the change into the trail and returns the sale. The entry has
+// the stock that is wanted, also where Redis has yet to give the units back.
+func (s *Store) stampPut(ctx context.Context, tx *sql.Tx, before, wanted *sale.Sale) (sale.Sale, error) {
+	put, err := stampSale(ctx, tx, wanted.ID)
 	if err != nil {
 		return sale.Sale{}, err
 	}
-	return put, s.note(ctx, tx, sale.DefinitionChange(present, &put))
+	stock := make(map[string]int64, len(wanted.Items))
+	for i := range wanted.Items {
+		stock[wanted.Items[i].SKU] = wanted.Items[i].Stock
+	}
+	after := put
+	after.Items = slices.Clone(put.Items)
+	for i := range after.Items {
+		after.Items[i].Stock = stock[after.Items[i].SKU]
+	}
+	return put, s.note(ctx, tx, sale.DefinitionChange(before, &after))
 }
 
 func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale.Sale) (sale.Sale, error) {
@@ -103,27 +114,7 @@ func (s *Store) changeSale(ctx context.Context, tx *sql.Tx, present, wanted sale
 	if err := replaceItems(ctx, tx, wanted.ID, present.Items, items); err != nil {
 		return sale.Sale{}, err
 	}
-	put, err := s.stampPut(ctx, tx, &present, wanted.ID)
-	if err == nil && preloaded {
-		err = s.noteTakes(ctx, tx, pending, &wanted)
-	}
-	return put, err
-}
-
-// noteTakes writes into the trail which units a definition takes back from a preloaded sale. Its items have them until Redis has
-// given them, so the entry of the definition does not show them.
-func (s *Store) noteTakes(ctx context.Context, tx *sql.Tx, pending, wanted *sale.Sale) error {
-	var takes []sale.Change
-	for i := range pending.Items {
-		item := &pending.Items[i]
-		if now, known := wanted.Item(item.SKU); known && now.Stock < item.Stock {
-			takes = append(takes, sale.TakeNote(item, item.Stock-now.Stock, wanted.ID))
-		}
-	}
-	if len(takes) == 0 {
-		return nil
-	}
-	return s.noteAll(ctx, tx, sale.OutcomeDone, takes...)
+	return s.stampPut(ctx, tx, pending, &wanted)
 }
 
 // isPreloaded reports whether a sale has buckets. A draft whose preload died counts as preloaded, because its rows have the old

@@ -22,9 +22,9 @@ const (
 	sqlTook = "UPDATE stock_changes SET open_rows = open_rows - ?, added = added - ? " +
 		"WHERE sale_id = ? AND sku = ? AND change_key = ?"
 
-	sqlItemStock = "SELECT stock FROM items WHERE sale_id = ? AND sku = ?"
-
-	sqlGrowItem = "UPDATE items SET stock = stock + ? WHERE sale_id = ? AND sku = ?"
+	sqlGrowItem  = "UPDATE items SET stock = stock + ? WHERE sale_id = ? AND sku = ?"
+	sqlItemStock = "SELECT sku, stock FROM items WHERE "
+	inItems      = "(sale_id = ? AND sku IN ("
 )
 
 // ChangeStock adds units to a SKU of a preloaded sale, or takes unsold ones back, exactly once for each idempotency key. It
@@ -80,11 +80,13 @@ func (s *Store) changeStock(ctx context.Context, tx *sql.Tx, asked sale.StockCha
 		return nil, err
 	}
 	err = writeChange(ctx, tx, change, begun)
-	if err == nil && change.Asked < 0 && !begun { // what is taken is an entry of its own, of the transaction that takes it
-		err = s.note(ctx, tx, sale.TakeNote(&item, -change.Asked, asked.Sale))
-	}
-	if err != nil || change.Added == before {
-		return change, err
+	switch {
+	case err != nil:
+		return nil, err
+	case !begun && change.OpenRows > 0:
+		return change, s.note(ctx, tx, sale.TakeNote(&item, asked.Asked, asked.Sale))
+	case change.Added == before:
+		return change, nil
 	}
 	if _, err := tx.ExecContext(ctx, sqlGrowItem, change.Added-before, asked.Sale, asked.SKU); err != nil {
 		return nil, err
@@ -149,12 +151,10 @@ func (s *Store) planOn(ctx context.Context, tx *sql.Tx, rows []*ledger.Row, skus
 	return ledger.NewPlan(ledger.NewState(byBucket(rows), stock, nowMS, true)), nowMS, nil
 }
 
-// takeBack lowers the stock of items by what takes have removed, and counts it in their changes. Their sales get the next
-// versions of the catalogue, and the trail an entry for each item. The rows of the sales are locked.
+// takeBack lowers the stock of items by what takes have removed, counts it in their changes and writes it into the trail. Their
+// sales get the next versions of the catalogue. The rows of the sales are locked.
 func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) error {
-	type item struct{ sale, sku string }
-	removed := map[item]int64{}
-	lowered := map[string]bool{}
+	removed := map[string]map[string]int64{} // units by sale and SKU
 	for _, t := range taken {
 		if t.Change != "" {
 			if _, err := tx.ExecContext(ctx, sqlTook, 1, t.Units, t.Sale, t.SKU, t.Change); err != nil {
@@ -162,31 +162,47 @@ func (s *Store) takeBack(ctx context.Context, tx *sql.Tx, taken []ledger.Taken) 
 			}
 		}
 		if t.Units > 0 {
-			removed[item{t.Sale, t.SKU}] += t.Units
-			lowered[t.Sale] = true
+			if removed[t.Sale] == nil {
+				removed[t.Sale] = map[string]int64{}
+			}
+			removed[t.Sale][t.SKU] += t.Units
 		}
 	}
-	for of, units := range removed {
-		if err := s.lowerItem(ctx, tx, of.sale, of.sku, units); err != nil {
-			return fmt.Errorf("lower the stock of %s in %s: %w", of.sku, of.sale, err)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(lowered)) {
-		if err := stampSaleRow(ctx, tx, id); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(removed)) {
+		if err := s.lowerItems(ctx, tx, id, removed[id]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lowerItem lowers the stock of an item, and writes it into the trail.
-func (s *Store) lowerItem(ctx context.Context, tx *sql.Tx, id, sku string, units int64) error {
-	item := sale.Item{SKU: sku}
-	if err := tx.QueryRowContext(ctx, sqlItemStock, id, sku).Scan(&item.Stock); err != nil {
+// lowerItems lowers the stock of items of a sale.
+func (s *Store) lowerItems(ctx context.Context, tx *sql.Tx, id string, units map[string]int64) error {
+	skus := slices.Sorted(maps.Keys(units))
+	wanted := rowsWanted{key: []any{id}}
+	for _, sku := range skus {
+		wanted.values = append(wanted.values, sku)
+	}
+	stock := map[string]int64{}
+	err := eachWhere(inItems, []rowsWanted{wanted}, func(where string, args []any) error {
+		return each(ctx, tx, sqlItemStock+where, args, func(rows scanner) error {
+			var sku string
+			var present int64
+			err := rows.Scan(&sku, &present)
+			stock[sku] = present
+			return err
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read the stock of items of %s: %w", id, err)
+	}
+	for _, sku := range skus {
+		if _, err := tx.ExecContext(ctx, sqlGrowItem, -units[sku], id, sku); err != nil {
+			return fmt.Errorf("lower the stock of %s in %s: %w", sku, id, err)
+		}
+	}
+	if err := stampSaleRow(ctx, tx, id); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, sqlGrowItem, -units, id, sku); err != nil {
-		return err
-	}
-	return s.note(ctx, tx, sale.StockNote(&item, -units, id))
+	return s.note(ctx, tx, sale.TakenNote(id, stock, units))
 }

@@ -87,37 +87,6 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	})
 }
 
-// Units that are taken back are in the trail twice: the operator's request with what it asks, and the engine's change with what
-// was taken, also where the request was a definition.
-func TestTakenUnitsAreInTheTrail(t *testing.T) {
-	onEvery(t, func(t *testing.T, s *Store) {
-		ctx := sale.WithActor(t.Context(), nightShift)
-		wanted := draft("eleven", 1, item("phone", 10))
-		bucket := selling(t, s, wanted)[0].Bucket
-		available := map[sale.Shelf]int64{{Bucket: bucket, SKU: "phone"}: 10}
-		take := sale.StockChange{Sale: "eleven", SKU: "phone", Key: "k", Asked: -4}
-		for range 2 {
-			before := len(trail(t, s))
-			_, err := s.ChangeStock(ctx, take)
-			require.NoError(t, err)
-			if available[sale.Shelf{Bucket: bucket, SKU: "phone"}] == 6 {
-				require.Len(t, trail(t, s), before, "a repeat changes nothing")
-				continue
-			}
-			require.Equal(t, `night stock sale/eleven/items/phone {"stock":10} {"stock":10,"to_take_back":4} done r-7`,
-				said(t, s))
-			applyAll(t, s, available)
-			require.Equal(t, `engine stock sale/eleven/items/phone {"stock":10} {"added":-4,"stock":6} done `, said(t, s))
-		}
-		wanted.Items[0].Stock = 5
-		_, _, err := s.PutSale(ctx, wanted)
-		require.NoError(t, err)
-		require.Equal(t, `night stock sale/eleven/items/phone {"stock":6} {"stock":6,"to_take_back":1} done r-7`, said(t, s))
-		applyAll(t, s, available)
-		require.Equal(t, `engine stock sale/eleven/items/phone {"stock":6} {"added":-1,"stock":5} done `, said(t, s))
-	})
-}
-
 func itemText(sku string, stock int64) string {
 	text, err := sale.JSON(item(sku, stock))
 	if err != nil {

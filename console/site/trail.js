@@ -7,15 +7,21 @@ import { ask, Problem, query } from './api.js';
 
 const done = 'done'; // the outcome of a change that was made; a refused one has the code of its refusal
 
+const sum = (units) => Object.values(units).reduce((all, one) => all + one, 0);
+
 // whatWasDone says one entry in a sentence without its time.
 export function whatWasDone(entry) {
   const who = entry.who === 'engine' ? t('trail.engine') : t('trail.who', { who: entry.who, role: entry.role });
   if (entry.outcome !== done) return t('trail.refused', { who, target: entry.target, verb: entry.verb, outcome: entry.outcome });
   const key = `trail.${entry.verb}`;
-  const { added, stock, to_take_back: units } = entry.verb === 'stock' && entry.after ? entry.after : {};
+  const { added, stock, asked } = entry.verb === 'stock' && entry.after ? entry.after : {};
   if (added > 0) return t('trail.stock.added', { who, target: entry.target, units: count(added), stock: count(stock) });
   if (added < 0) return t('trail.stock.taken', { who, target: entry.target, units: count(-added), stock: count(stock) });
-  if (units) return t('trail.stock.asked', { who, target: entry.target, units: count(units) });
+  if (asked < 0) return t('trail.stock.asked', { who, target: entry.target, units: count(-asked) });
+  if (stock instanceof Object) { // what Redis has given back, by SKU
+    const units = sum(entry.before.stock) - sum(stock);
+    return t('trail.stock.given', { who, target: entry.target, units: count(units) });
+  }
   return has(key) ? t(key, { who, target: entry.target }) : t('trail.other', { who, target: entry.target, verb: entry.verb });
 }
 

@@ -125,10 +125,12 @@ func addingStock(t *testing.T, b *browser.Browser) {
 	p.Read("[data-sku=phone] [data-term=loaded]", "1,030")
 	p.Read(".toasts", "phone: 20 units taken back, 1,030 loaded now.")
 	e.with(func() {
-		e.note("wang", "operator", "stock", "sale/double-11/items/phone", nil, object{"stock": 1030, "to_take_back": 7})
+		e.note("wang", "operator", "stock", "sale/double-11/items/phone", nil, object{"stock": 1030, "asked": -7})
+		e.note("engine", "", "stock", "sale/double-11", object{"stock": object{"phone": 1030, "case": 9}},
+			object{"stock": object{"phone": 1023, "case": 8}})
 		e.changed()
 	})
-	for _, words := range []string{"lin (operator) added 50 units to sale/double-11/items/phone: its stock is 1,050",
+	for _, words := range []string{"took 8 units back from sale/double-11", "lin (operator) added 50 units to sale/double-11/items/phone: its stock is 1,050",
 		"lin (operator) took 20 units of sale/double-11/items/phone back: its stock is 1,030",
 		"wang (operator) asked to take 7 units of sale/double-11/items/phone back"} {
 		p.Read(".trail", words)
