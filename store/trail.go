@@ -68,7 +68,7 @@ func (s *Store) Trail(ctx context.Context, q sale.TrailQuery) (sale.TrailPage, e
 	if q.Chain {
 		order = "t.position"
 	}
-	where, args := " AND "+order+" > 0", []any{}
+	where, args := " AND "+order+" IS NOT NULL", []any{}
 	if q.Sale != "" {
 		where, args = where+" AND sale_id = ?", append(args, q.Sale)
 	}
