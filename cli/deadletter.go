@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"flashsale/adminclient"
+	"flashsale/terminal"
 )
 
 // Deadletter lists and decides the records that could not settle, through the operators' API.
@@ -42,7 +43,8 @@ func printLetters(w io.Writer, rows []adminclient.DeadLetter) error {
 	fmt.Fprintln(table, "ID\tSTATE\tREASON\tORDERS\tDETAIL")
 	for i := range rows {
 		row := &rows[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", row.ID, row.State, row.Reason, len(row.Orders), row.Detail)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", row.ID, row.State, row.Reason, len(row.Orders),
+			terminal.Plain(row.Detail))
 	}
 	return table.Flush()
 }

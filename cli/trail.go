@@ -10,6 +10,7 @@ import (
 
 	"flashsale/adminclient"
 	"flashsale/sale"
+	"flashsale/terminal"
 )
 
 // Trail prints who changed what.
@@ -60,8 +61,8 @@ func printTrail(out io.Writer, entries []sale.TrailEntry) error {
 	fmt.Fprintln(table, "AT\tWHO\tROLE\tVERB\tTARGET\tOUTCOME\tBEFORE\tAFTER")
 	for i := range entries {
 		e := &entries[i]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At, e.Who, e.Role, e.Verb, e.Target, e.Outcome, cell(e.Before),
-			cell(e.After))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At, e.Who, e.Role, e.Verb, terminal.Plain(e.Target),
+			e.Outcome, cell(e.Before), cell(e.After))
 	}
 	return table.Flush()
 }
@@ -70,7 +71,7 @@ func printTrail(out io.Writer, entries []sale.TrailEntry) error {
 const maxCell = 80
 
 func cell(value json.RawMessage) string {
-	text := []rune(string(value))
+	text := []rune(terminal.Plain(string(value)))
 	if len(text) > maxCell {
 		return string(text[:maxCell-1]) + "…"
 	}

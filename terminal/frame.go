@@ -67,7 +67,7 @@ func (s *screen) fill(lines, foot []string) []string {
 // foot is the search or the keys, on a terminal only.
 func (s *screen) foot(now time.Time) (lines []string) {
 	if fault := s.failing(now); fault != "" {
-		lines = append(lines, s.style.fault(plain(s.age(now)+fault+"; trying again")))
+		lines = append(lines, s.style.fault(Plain(s.age(now)+fault+"; trying again")))
 	}
 	if !s.style.on {
 		return lines
@@ -145,7 +145,7 @@ func (s *screen) deployment(processes []Process, stores []Store) []string {
 		lines = append(lines, strings.Join(line, "   "))
 	}
 	for _, text := range said[:min(len(said), maxSaid)] {
-		lines = append(lines, s.style.fault(plain(text)))
+		lines = append(lines, s.style.fault(Plain(text)))
 	}
 	return lines
 }

@@ -72,7 +72,7 @@ func (s *screen) typeKey(name, text string) effect {
 		s.typed = s.typed[:len(s.typed)-size]
 	default:
 		if len(s.typed)+len(text) <= maxSearch {
-			s.typed += plain(text)
+			s.typed += Plain(text)
 		}
 	}
 	return nothing

@@ -81,6 +81,6 @@ func TestLines(t *testing.T) {
 
 // A name of a sale is what an operator wrote; a terminal must not obey it.
 func TestPlain(t *testing.T) {
-	require.Equal(t, "?[2J双十一?? ??ok", plain("\x1b[2J双十一\n\t \u202e\x7fok"))
-	require.Equal(t, "?", plain("\xff"))
+	require.Equal(t, "?[2J双十一?? ??ok", Plain("\x1b[2J双十一\n\t \u202e\x7fok"))
+	require.Equal(t, "?", Plain("\xff"))
 }

@@ -35,7 +35,7 @@ func (s *screen) listTable(now time.Time) shownTable {
 		table.grid.rows = append(table.grid.rows, []string{
 			one.ID, stateInWindow(one.State, one.StartsAt, one.EndsAt, then), whole(known(one.Loaded)), whole(known(one.Sold)),
 			whole(one.Unpaid), whole(one.Available), rate(one.PressesPerS), rate(one.OrdersPerS), rate(one.RefusedPerS),
-			frozen(one.HoldsFrozenSince, then), plain(one.Name),
+			frozen(one.HoldsFrozenSince, then), Plain(one.Name),
 		})
 	}
 	if s.style.on {

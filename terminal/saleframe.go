@@ -18,7 +18,7 @@ func (s *screen) saleHead(now time.Time) []string {
 	l := s.live
 	then := l.At.Add(now.Sub(s.read))
 	lines := []string{
-		fmt.Sprintf("%s  %s   %s   %s", s.style.bold(l.Sale.ID), plain(l.Sale.Name),
+		fmt.Sprintf("%s  %s   %s   %s", s.style.bold(l.Sale.ID), Plain(l.Sale.Name),
 			s.style.bold(stateInWindow(l.Sale.State, l.Sale.StartsAt, l.Sale.EndsAt, then)), s.clock(l.At.Time, now)),
 		s.unitsLine(&l.Total),
 		ratesLine(&l.Rates),
@@ -28,7 +28,7 @@ func (s *screen) saleHead(now time.Time) []string {
 	}
 	lines = append(lines, s.deployment(l.Processes, l.Stores)...)
 	if l.Sale.Reason != "" {
-		lines = append(lines, s.style.fault("paused by the engine: "+plain(l.Sale.Reason)))
+		lines = append(lines, s.style.fault("paused by the engine: "+Plain(l.Sale.Reason)))
 	}
 	if l.Sale.HoldsFrozenSince != nil {
 		lines = append(lines, s.style.bold("holds "+frozen(l.Sale.HoldsFrozenSince, then)+": no unpaid order expires"))
@@ -86,7 +86,7 @@ func (s *screen) trailLines() (lines []string) {
 	}
 	for i := range s.trail {
 		e := &s.trail[i]
-		text := fmt.Sprintf("%s  %s  %s  %s", e.At.UTC().Format("15:04:05Z"), plain(e.Who), e.Verb, e.Target)
+		text := fmt.Sprintf("%s  %s  %s  %s", e.At.UTC().Format("15:04:05Z"), Plain(e.Who), e.Verb, Plain(e.Target))
 		if e.Outcome != sale.OutcomeDone {
 			text += "  " + e.Outcome
 		}
@@ -111,7 +111,7 @@ func (s *screen) saleTable() shownTable {
 		r := &items.Rows[i]
 		table.grid.rows = append(table.grid.rows, []string{
 			r.SKU, whole(r.Loaded), whole(r.Available), whole(r.InFlight), whole(r.sold()), whole(r.Paid), whole(r.Unpaid),
-			whole(r.Released), rate(r.PerS), seconds(r.SoldOutIn), plain(r.Name),
+			whole(r.Released), rate(r.PerS), seconds(r.SoldOutIn), Plain(r.Name),
 		})
 	}
 	if s.style.on {

@@ -32,10 +32,10 @@ func writeHead(out io.Writer, s *Sale, live *Live, now time.Time) error {
 	head := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) { fmt.Fprintf(head, "%s\t%s\n", name, value) }
 	line("sale", s.ID)
-	line("name", plain(s.Name))
+	line("name", Plain(s.Name))
 	line("state", stateInWindow(s.State, s.StartsAt, s.EndsAt, now))
 	if live != nil && live.Sale.Reason != "" {
-		line("reason", plain(live.Sale.Reason))
+		line("reason", Plain(live.Sale.Reason))
 	}
 	line("starts", s.StartsAt.String())
 	line("ends", s.EndsAt.String())
@@ -93,7 +93,7 @@ func holds(since *sale.Time, now time.Time) string {
 }
 
 func brakeText(b *Brake) string {
-	return fmt.Sprintf("%d purchases a second since %s: %s", b.PerSecond, b.Since, plain(b.Reason))
+	return fmt.Sprintf("%d purchases a second since %s: %s", b.PerSecond, b.Since, Plain(b.Reason))
 }
 
 // price writes cents as units of the currency.

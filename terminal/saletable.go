@@ -31,7 +31,7 @@ func WriteSales(out io.Writer, list Sales, live *LiveSales, now time.Time) error
 		}
 		state := stateInWindow(s.State, s.StartsAt, s.EndsAt, now)
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, state, stock, sold, unpaid,
-			frozen(s.HoldsFrozenSince, now), plain(reason), plain(s.Name))
+			frozen(s.HoldsFrozenSince, now), Plain(reason), Plain(s.Name))
 	}
 	return table.Flush()
 }
