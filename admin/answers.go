@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"flashsale/sale"
@@ -27,6 +28,9 @@ const (
 	codeCSRF            = "csrf_required"
 	codeUnknownHost     = "unknown_host"
 )
+
+// memberRemembered is the member of an answer that says whether a payment is stored.
+const memberRemembered = "remembered"
 
 // Problems without a detail.
 var (
@@ -172,8 +176,13 @@ func notConfirmed(remembered bool) sale.Problem {
 	if remembered {
 		p.Detail = "the order will be paid when it is confirmed; repeat the request to learn the result"
 	}
-	p.Members = []sale.Member{{Name: "remembered", Value: remembered}}
+	p.Members = []sale.Member{{Name: memberRemembered, Value: remembered}}
 	return p
+}
+
+// isRemembered reports whether an answer says that the payment is stored, although the order is not paid yet.
+func isRemembered(p *sale.Problem) bool {
+	return slices.ContainsFunc(p.Members, func(m sale.Member) bool { return m.Name == memberRemembered && m.Value == true })
 }
 
 // malformed refuses bad input. field names the member or header at fault; it is left out when empty.

@@ -73,8 +73,8 @@ func (d *door) noteRefused(c *call, route route, cause error) {
 		return
 	}
 	problem, _ := problemOf(cause)
-	if problem.Status >= http.StatusInternalServerError {
-		return // whether the change was made is unknown; one that was made has its entry
+	if problem.Status >= http.StatusInternalServerError || isRemembered(&problem) {
+		return // whether the change was made is unknown; one that was made has its entry, as a remembered payment has
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteLimit)
 	defer cancel()

@@ -45,6 +45,22 @@ func TestRefusedChangesAreInTheTrail(t *testing.T) {
 	require.Empty(t, page.Next)
 }
 
+// A payment that is remembered was not refused: the store's entry of it is the only one. Another payment was.
+func TestRememberedPaymentsAreNoRefusals(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	id := idAt(elevenOClock)
+	b.underWay(id, sale.StatusQueued)
+	pay := func(payment string) *reply {
+		return b.ask("PUT", "/admin/v1/orders/"+id.String()+"/payment", `{"payment_id":"`+payment+`"}`)
+	}
+	require.Equal(t, true, pay("p-1").problem(409, "not_confirmed")["remembered"])
+	require.Equal(t, true, pay("p-1").problem(409, "not_confirmed")["remembered"])
+	require.Equal(t, []any{}, b.ask("GET", "/admin/v1/trail", "").is(200)["entries"])
+	require.Equal(t, false, pay("p-2").problem(409, "not_confirmed")["remembered"])
+	require.Len(t, b.ask("GET", "/admin/v1/trail", "").is(200)["entries"], 1)
+}
+
 func TestTrailIsAskedByPage(t *testing.T) {
 	b := newBench(t)
 	for range 3 {
