@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -19,14 +20,26 @@ const (
 // wantsEvents reports whether the client asked for Server-Sent Events.
 func wantsEvents(r *http.Request) bool { return accepts(r, "text/event-stream") }
 
-// accepts reports whether the client named a media type that a route answers on request only.
+// accepts reports whether the client named a media type that a route answers on request only, unless with a weight of 0.
 func accepts(r *http.Request, wanted string) bool {
 	for _, accept := range r.Header.Values("Accept") {
 		for choice := range strings.SplitSeq(accept, ",") {
-			mediaType, _, _ := strings.Cut(choice, ";")
-			if strings.EqualFold(strings.TrimSpace(mediaType), wanted) {
+			mediaType, parameters, _ := strings.Cut(choice, ";")
+			if strings.EqualFold(strings.TrimSpace(mediaType), wanted) && !refuses(parameters) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// refuses reports whether the parameters of a media type have a weight of 0: the client does not take it (RFC 9110).
+func refuses(parameters string) bool {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(parameter, "=")
+		weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if strings.EqualFold(strings.TrimSpace(name), "q") && err == nil && weight == 0 {
+			return true
 		}
 	}
 	return false

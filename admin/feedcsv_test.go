@@ -195,3 +195,16 @@ func TestWritingToAClientThatIsGone(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	require.ErrorIs(t, <-served, errNotTaken)
 }
+
+// CSV is answered to who names it, and not to who names it to say that it is not wanted.
+func TestWhoGetsCSV(t *testing.T) {
+	b := newBench(t)
+	for accept, wanted := range map[string]bool{
+		"text/csv": true, "TEXT/CSV; charset=utf-8": true, "application/json, text/csv;q=0.1": true, "text/csv; q=1": true,
+		"*/*": false, "text/*": false, "text/csv;q=0": false, "text/csv; charset=utf-8; Q=0.000, */*": false, "": false,
+	} {
+		r := b.ask("GET", "/admin/v1/orders", "", "Accept", accept)
+		require.Equal(t, 200, r.Status)
+		require.Equal(t, wanted, strings.HasPrefix(r.Header.Get("Content-Type"), mediaCSV), accept)
+	}
+}
