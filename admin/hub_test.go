@@ -125,7 +125,7 @@ func TestReadingsThatFail(t *testing.T) {
 		require.NoError(t, err)
 		next, ok = w.next(t.Context())
 		require.True(t, ok)
-		require.ErrorAs(t, next.err, &problemInternal)
+		require.Equal(t, problemInternal, next.err)
 		w.close()
 		<-time.After(2 * time.Second)
 		synctest.Wait()
