@@ -19,7 +19,7 @@ func lettersAPI(w http.ResponseWriter, r *http.Request) {
 	id, verb, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/admin/v1/deadletters/"), "/")
 	switch {
 	case r.Method == http.MethodGet && r.URL.Query().Get("cursor") == "":
-		answer(200, `{"deadletters":[{"id":"1-2","reason":"decode","detail":"w\u001b[m","state":"waiting","partition":1,"offset":2,`+
+		answer(200, `{"deadletters":[{"id":"1-2","reason":"decode","detail":"\u001b","state":"waiting","partition":1,"offset":2,`+
 			`"orders":[]}],"next":"more"}`)
 	case r.Method == http.MethodGet:
 		answer(200, `{"deadletters":[{"id":"1-5","reason":"data","detail":"no","state":"waiting","partition":1,"offset":5,`+
@@ -42,10 +42,10 @@ func TestDeadletterCommands(t *testing.T) {
 	got := command(t, environ, "", "deadletter", "list")
 	require.Equal(t, ExitDone, got.code, got.stderr)
 	require.Equal(t, "ID   STATE    REASON  ORDERS  DETAIL\n"+
-		"1-2  waiting  decode  0       w?[m\n"+
+		"1-2  waiting  decode  0       ?\n"+
 		"1-5  waiting  data    2       no\n", got.stdout)
 	got = command(t, environ, "", "deadletter", "list", "-o", "json")
-	require.Equal(t, `[{"id":"1-2","reason":"decode","detail":"w\u001b[m","state":"waiting","partition":1,"offset":2,"orders":[]},`+
+	require.Equal(t, `[{"id":"1-2","reason":"decode","detail":"\u001b","state":"waiting","partition":1,"offset":2,"orders":[]},`+
 		`{"id":"1-5","reason":"data","detail":"no","state":"waiting","partition":1,"offset":5,"orders":["7","8"]}]`+"\n",
 		got.stdout)
 	for verb, done := range map[string]string{"replay": "replayed", "refuse": "refused"} {

@@ -233,8 +233,8 @@ func TestTheChainFindsChangedRows(t *testing.T) {
 		require.ErrorIs(t, verified(t, s), sale.ErrTrailBroken)
 		exec(t, s, "UPDATE trail_head SET position = 9")
 		for _, position := range []int{-7, 0, 10} { // every reader of the trail would see such a row
-			exec(t, s, sqlNote+fmt.Sprintf(noteRow, s.dialect.now), "boss", "admin", "pause", "sale/s", "s", "null", "null", "done",
-				"x")
+			exec(t, s, sqlNote+fmt.Sprintf(noteRow, s.dialect.now), "boss", "admin", "pause", "sale/s", "s", "null", "null",
+				"done", "x")
 			exec(t, s, "UPDATE trail SET position = ?, hash = '' WHERE position IS NULL", position)
 			require.ErrorIs(t, verified(t, s), sale.ErrTrailBroken, "with an entry at %d", position)
 			exec(t, s, "DELETE FROM trail WHERE position = ?", position)

@@ -82,7 +82,7 @@ func TestFrameOfASale(t *testing.T) {
 	s := saleOf(t)
 	s.height, s.width = 0, 0
 	s.apply(sale.TrailEntry{ID: 1, At: at(-time.Minute), Who: "ann", Verb: "pause", Target: "sale/a", Outcome: "done"}, noon)
-	refused := sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob", Verb: "close", Target: "sale/a\x1b[", Outcome: "wrong_state"}
+	refused := sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob", Verb: "close", Target: "s/\x1b", Outcome: "wrong_state"}
 	s.apply(refused, noon)
 	s.apply(sale.TrailEntry{ID: 2, At: at(-time.Second), Who: "bob"}, noon) // a new stream repeats it
 	require.Equal(t, `a  Alpha   open, ends in 1m 30s   12:00:00Z
@@ -92,7 +92,7 @@ p50 1.5 ms   p99 9.2 ms   settle lag 3 records   oldest held -   events waiting 
 holds frozen for 1m: no unpaid order expires
 brake: 700 purchases a second since 2026-11-11T11:59:00.000Z: rows lag
 11:59:00Z  ann  pause  sale/a
-11:59:59Z  bob  close  sale/a?[  wrong_state
+11:59:59Z  bob  close  s/?  wrong_state
 
 SKU (2 of 3)  LOADED  AVAILABLE  IN FLIGHT  SOLD  PAID  UNPAID  RELEASED  UNITS/S  SOLD OUT IN  NAME
 phone              7          4          1     2     1       1         1      2.5       2m 10s  Phone
