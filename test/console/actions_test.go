@@ -130,7 +130,8 @@ func addingStock(t *testing.T, b *browser.Browser) {
 			object{"stock": object{"phone": 1023, "case": 8}})
 		e.changed()
 	})
-	for _, words := range []string{"took 8 units back from sale/double-11", "lin (operator) added 50 units to sale/double-11/items/phone: its stock is 1,050",
+	for _, words := range []string{"took 8 units back from sale/double-11",
+		"lin (operator) added 50 units to sale/double-11/items/phone: its stock is 1,050",
 		"lin (operator) took 20 units of sale/double-11/items/phone back: its stock is 1,030",
 		"wang (operator) asked to take 7 units of sale/double-11/items/phone back"} {
 		p.Read(".trail", words)
