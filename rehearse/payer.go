@@ -77,6 +77,7 @@ type payer struct {
 	changed *sync.Cond
 	waiting []*told
 	orders  map[string]*payment
+	last    time.Time // of the newest call-back
 	fault   error
 	stopped bool
 }
@@ -142,21 +143,22 @@ func (p *payer) paid(order string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if one := p.orders[order]; one != nil && !one.asked.IsZero() && one.took == 0 {
-		one.took = max(time.Since(one.asked), 1)
+		p.last = time.Now()
+		one.took = max(p.last.Sub(one.asked), 1)
 		p.changed.Broadcast()
 	}
 }
 
-// unpaid returns the orders whose call-back has not arrived.
-func (p *payer) unpaid() (n int) {
+// open reports whether a call-back may still arrive in time, and when the newest one arrived; the zero time without one.
+func (p *payer) open(within time.Duration) (open bool, last time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, one := range p.orders {
-		if one.took == 0 {
-			n++
+		if one.took == 0 && (one.asked.IsZero() || time.Since(one.asked) <= within) {
+			return true, p.last
 		}
 	}
-	return n
+	return false, p.last
 }
 
 // stop ends the workers after their present order.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -57,6 +58,18 @@ func newOperators(t *testing.T, answers func(order string, call int) (int, strin
 const onItsWay = `{"code":"not_confirmed","remembered":true}`
 
 func order(n int) *told { return &told{OrderID: fmt.Sprint(1000 + n), Sale: "spring"} }
+
+// unpaid returns the orders whose call-back has not arrived.
+func (p *payer) unpaid() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.orders {
+		if one.took == 0 {
+			n++
+		}
+	}
+	return n
+}
 
 // settled waits until no payment is left or the test's patience ends.
 func settled(t *testing.T, p *payer) {
@@ -220,12 +233,53 @@ func TestAShopThatDoesNot(t *testing.T) {
 	require.Eventually(t, func() bool { return p.results("", 1).Fault != "" }, 10*time.Second, time.Millisecond)
 	require.Equal(t, "order 1005: the shop answered 418: tea only", p.results("", 1).Fault)
 	require.Zero(t, p.results("", 1).Paid)
-	begun := time.Now()
 	awaitPayments(t.Context(), p, 60*time.Millisecond)
-	require.GreaterOrEqual(t, time.Since(begun), 60*time.Millisecond)
+	open, _ := p.open(60 * time.Millisecond)
+	require.False(t, open, "what arrives now is late")
 	cancel()
 	p.workers.Wait()
 	awaitPayments(ctx, p, time.Hour) // ctx has ended
+}
+
+// A shop that answers each order in time is waited for, however many orders stand before the last one.
+func TestABacklogOfPaymentsIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const second = time.Second
+		p := newPayer(1, 1, nil)
+		p.pay = func(_ context.Context, one *told) error {
+			<-time.After(second)
+			p.paid(one.OrderID)
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		p.start(ctx)
+		for n := range 5 * payWorkers {
+			p.take(order(n))
+		}
+		awaitPayments(ctx, p, 2*second)
+		found := p.results("", 2*second)
+		require.EqualValues(t, 5*payWorkers, found.InTime)
+		cancel()
+		p.workers.Wait()
+	})
+}
+
+// A shop that says nothing is given up when no call-back has arrived for as long as one may take.
+func TestASilentShopIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPayer(1, 1, func(ctx context.Context, _ *told) error { <-ctx.Done(); return ctx.Err() })
+		ctx, cancel := context.WithCancel(t.Context())
+		p.start(ctx)
+		for n := range 5 * payWorkers {
+			p.take(order(n))
+		}
+		began := time.Now()
+		awaitPayments(ctx, p, time.Minute)
+		require.InDelta(t, 60, time.Since(began).Seconds(), 1)
+		require.Zero(t, p.results("", time.Minute).Paid)
+		cancel()
+		p.workers.Wait()
+	})
 }
 
 // Only an answer that is this press's order is paid.

@@ -24,6 +24,7 @@ const (
 	auditedOrders  = 1_000_000
 	auditedSKUs    = 100
 	auditSeconds   = 10  // of the whole command
+	topMillis      = 100 // of the whole command that shows the first page
 	auditMegabytes = 500 // resident memory of the command at the most
 )
 
@@ -86,6 +87,7 @@ func (s *stack) auditOf(kind audited) []*Figure {
 	used := &Figure{Name: "  CPU of the command", Unit: "s"}
 	memory := &Figure{Name: "  resident at the most", Unit: "MB", Target: auditMegabytes}
 	asked := &Figure{Name: "  GET /admin/v1/sales/{sale}/audit", Unit: "ms"}
+	topped := &Figure{Name: "  flashsale top SALE --once", Unit: "ms", Target: topMillis}
 	selected := &Figure{Name: "  one SELECT of the same rows", Unit: "s"}
 	consumed := &Figure{Name: "  one read of the topic", Unit: "s"}
 	scanned := &Figure{Name: "  one HSCAN of the buyers", Unit: "s"}
@@ -94,11 +96,12 @@ func (s *stack) auditOf(kind audited) []*Figure {
 		took.Ours, used.Ours = append(took.Ours, run.took.Seconds()), append(used.Ours, run.used.Seconds())
 		memory.Ours = append(memory.Ours, run.megabytes)
 		asked.Ours = append(asked.Ours, 1000*timed(func() { require.Zero(s.b, s.inFlightByAudit()) }))
+		topped.Ours = append(topped.Ours, 1000*timed(func() { s.run("", "top", "audited", "--once") }))
 		selected.Ours = append(selected.Ours, timed(func() { s.selectOrders(kind) }))
 		consumed.Ours = append(consumed.Ours, timed(s.consumeOrders))
 		scanned.Ours = append(scanned.Ours, timed(s.scanBuyers))
 	}
-	return []*Figure{took, used, memory, asked, selected, consumed, scanned}
+	return []*Figure{took, used, memory, asked, topped, selected, consumed, scanned}
 }
 
 func timed(work func()) float64 {
