@@ -81,7 +81,8 @@ func (a *API) stream(c *call, s subject, f feed) error {
 		return err
 	}
 	defer w.close()
-	ctx := c.r.Context()
+	ctx, cancel := c.lasting()
+	defer cancel()
 	next, ok := w.next(ctx)
 	switch {
 	case !ok:
@@ -101,7 +102,15 @@ func (a *API) stream(c *call, s subject, f feed) error {
 	return nil
 }
 
-// send sends readings, the first one given, until the client or the process ends.
+// lasting returns the context of an answer without an end: that of the request, until the session of the browser is over.
+func (c *call) lasting() (context.Context, context.CancelFunc) {
+	if c.session == nil {
+		return context.WithCancel(c.r.Context())
+	}
+	return context.WithDeadline(c.r.Context(), c.session.Expires)
+}
+
+// send sends readings, the first one given, until the client, its session or the process ends.
 func (a *API) send(ctx context.Context, out *stream, w *watcher, f feed, next *reading) error {
 	if err := f.first(out, next.value); err != nil {
 		return err
@@ -128,7 +137,7 @@ func (a *API) send(ctx context.Context, out *stream, w *watcher, f feed, next *r
 	}
 }
 
-// over reports whether the client or the process has ended.
+// over reports whether the client, its session or the process has ended.
 func (a *API) over(ctx context.Context) bool { return ctx.Err() != nil || a.stopped() }
 
 func sendReading(out *stream, f feed, next *reading) error {

@@ -50,9 +50,9 @@ func events(t *testing.T, body io.Reader, enough int) []event {
 	return all
 }
 
-func (b *bench) stream(method, path string) *http.Response {
+func (b *bench) stream(method, path string, headers ...string) *http.Response {
 	b.t.Helper()
-	request := b.request(method, path, nil, "Accept", "application/json;q=0.1, text/event-stream")
+	request := b.request(method, path, nil, append(headers, "Accept", "application/json;q=0.1, text/event-stream")...)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.t.Cleanup(cancel)
 	response, err := http.DefaultTransport.RoundTrip(request.WithContext(ctx))

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -169,4 +170,19 @@ func TestLinkSignsInOnce(t *testing.T) {
 		require.Empty(t, again.Header.Get("Set-Cookie"))
 		require.Equal(t, "/#/link-used", again.Header.Get("Location"), "the page says why it asks for a token")
 	}
+}
+
+// A stream does not outlast the session that it began with; a token has no end.
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	b := newBench(t)
+	b.bring("s", phoneSale, "preload", "open")
+	session, known := b.api.people.Begin(operatorToken, time.Now().Add(2*time.Second-access.SessionLength))
+	require.True(t, known)
+	response := b.stream("GET", liveOf, "Authorization", "", "Cookie", sessionCookie+"="+session.Cookie)
+	defer response.Body.Close()
+	require.Equal(t, 200, response.StatusCode)
+	_, err := io.Copy(io.Discard, response.Body)
+	require.NoError(t, err, "the answer has ended")
+	require.False(t, time.Now().Before(session.Expires))
+	b.ask("GET", liveOf, "", "Authorization", "", "Cookie", sessionCookie+"="+session.Cookie).problem(401, "unauthenticated")
 }
