@@ -255,9 +255,15 @@ func (g *ground) remove(ctx context.Context) error {
 
 // watch tells once a second that the rehearsal is alive. It returns an error when it must end: the lock is lost, the database
 // does not answer, or the real sale was opened.
-func (g *ground) watch(ctx context.Context) (fault error) {
+func (g *ground) watch(ctx context.Context) error { return beating(ctx, g.beat) }
+
+// beating beats until ctx ends or a beat fails. The end of ctx does not cut a beat off: its statement runs on the connection that
+// has the lock, which the driver would close.
+func beating(ctx context.Context, beat func(context.Context) error) (fault error) {
 	role.Until(ctx, role.Always(beatEvery), func() bool {
-		if err := g.beat(ctx); err != nil && ctx.Err() == nil {
+		whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatLimit)
+		defer cancel()
+		if err := beat(whole); err != nil && ctx.Err() == nil {
 			fault = err
 		}
 		return fault != nil
@@ -265,9 +271,7 @@ func (g *ground) watch(ctx context.Context) (fault error) {
 	return fault
 }
 
-func (g *ground) beat(parent context.Context) error {
-	ctx, cancel := context.WithTimeout(parent, beatLimit)
-	defer cancel()
+func (g *ground) beat(ctx context.Context) error {
 	if err := g.lock.Check(ctx); err != nil {
 		return err
 	}
