@@ -29,8 +29,8 @@ func TestABeatIsNotCutOff(t *testing.T) {
 		end()
 		synctest.Wait()
 		select {
-		case <-ended:
-			require.Fail(t, "the beat goes on")
+		case err := <-ended:
+			require.Fail(t, "the beat goes on", "%v", err)
 		default:
 		}
 		goOn <- struct{}{}
