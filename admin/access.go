@@ -3,7 +3,6 @@ package admin
 import (
 	"crypto/rand"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,13 +19,11 @@ const (
 // sessionCookie is the name of the cookie of a browser that has signed in.
 const sessionCookie = "flashsale_session"
 
-var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // admit finds out who asks and whether the role may use a route. Changes of the request are then written into the trail as
 // those of the actor.
 func (d *door) admit(c *call, need need) (problem sale.Problem, refused bool) {
 	id := c.r.Header.Get(headerRequestID)
-	if !requestIDForm.MatchString(id) {
+	if !sale.ValidRequestID(id) {
 		id = rand.Text()
 	}
 	c.w.Header().Set(headerRequestID, id)

@@ -169,8 +169,8 @@ func New(opts Options, deps Deps) *API {
 		},
 		stopper: newStopper(),
 		stores:  newStoreWatch(deps.Stores),
-		levels:  &logLevels{deps.LogLevel, deps.Process, deps.Trail, opts.Logger},
 	}
+	a.levels = &logLevels{a.door, deps.LogLevel}
 	a.hub = newHub(a)
 	if deps.Console != nil {
 		a.mux.Handle("GET /{$}", a.serve(route{need: public, handle: a.servePage}))

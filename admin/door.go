@@ -63,7 +63,7 @@ func (d *door) fail(c *call, err error) {
 	writeProblem(c.w, problem)
 }
 
-// noteLimit bounds the writing of a refusal.
+// noteLimit bounds the writing of an entry of the trail.
 const noteLimit = 2 * time.Second
 
 // noteRefused writes into the trail that an operator's change was refused. It leaves out the shop's requests, which are refused

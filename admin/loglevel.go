@@ -29,10 +29,8 @@ type LogLevel interface {
 
 // logLevels answers about the level of this process's log.
 type logLevels struct {
-	level   LogLevel
-	process string // its name, for the trail
-	notes   Notes
-	log     *slog.Logger
+	*door
+	level LogLevel
 }
 
 // levelAnswer is the level now. For and Until say how long it holds; null: it is that of the settings.

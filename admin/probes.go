@@ -54,7 +54,7 @@ func NewProbes(o ProbesOptions) *Probes {
 		{http.MethodGet, profilePath, moves, "", false, p.serveProfile},
 	}
 	if o.LogLevel != nil {
-		levels := &logLevels{o.LogLevel, o.Process, o.Notes, o.Logger}
+		levels := &logLevels{p.door, o.LogLevel}
 		routes = append(routes, route{http.MethodGet, logLevelPath, reads, "", false, levels.get},
 			route{http.MethodPut, logLevelPath, decides, sale.VerbLogLevel, false, levels.put})
 	}

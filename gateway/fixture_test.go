@@ -152,7 +152,7 @@ func (s *scene) read(r *bufio.Reader, method string) response {
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
 	require.NoError(s.t, err)
-	require.True(s.t, validRequestID([]byte(got.Header.Get("X-Request-Id"))), "every answer has an id: %v", got.Header)
+	require.True(s.t, sale.ValidRequestID([]byte(got.Header.Get("X-Request-Id"))), "every answer has an id: %v", got.Header)
 	return response{status: got.StatusCode, header: got.Header, body: string(body), closes: got.Close}
 }
 

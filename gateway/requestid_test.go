@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"flashsale/sale"
 	"flashsale/test/harness"
 )
 
@@ -16,7 +17,7 @@ func TestRequestIDs(t *testing.T) {
 		"a": true, "A-Z.a_z-09": true, strings.Repeat("x", 64): true, "": false, strings.Repeat("x", 65): false,
 		"a b": false, "a,b": false, "ä": false, "a/b": false, "{a}": false, "a\x00": false, "`": false, "@": false, "[": false,
 	} {
-		require.Equal(t, valid, validRequestID([]byte(id)), id)
+		require.Equal(t, valid, sale.ValidRequestID([]byte(id)), id)
 	}
 	for header, own := range map[string]string{
 		"X-Request-Id: night-1\r\n": "night-1", "x-request-ID:\t a.b \r\n": "a.b", "X-Request-Id: a b\r\n": "",
@@ -32,7 +33,7 @@ func TestRequestIDs(t *testing.T) {
 			continue
 		}
 		require.True(t, strings.HasPrefix(id, string(s.gateway.requests)), "%q: %q", header, id)
-		require.True(t, validRequestID([]byte(id)), id)
+		require.True(t, sale.ValidRequestID([]byte(id)), id)
 		harness.NoAllocations(t, 200, func() {
 			ctx.Response.Reset()
 			s.gateway.identify(ctx, nil)

@@ -36,6 +36,23 @@ func ValidID[T Text](id T) bool {
 	return true
 }
 
+// MaxRequestIDBytes bounds the id of a request.
+const MaxRequestIDBytes = 64
+
+// ValidRequestID reports whether id is the id of a request: 1–64 characters of A-Za-z0-9._-, which every log and header takes
+// unchanged.
+func ValidRequestID[T Text](id T) bool {
+	if len(id) == 0 || len(id) > MaxRequestIDBytes {
+		return false
+	}
+	for i := 0; i < len(id); i++ {
+		if c := id[i]; !letterOrDigit(c) && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
 // ValidBuyerID reports whether id is a buyer id: 1–64 characters of A-Za-z0-9._:@|+-.
 func ValidBuyerID[T Text](id T) bool {
 	if len(id) == 0 || len(id) > MaxIDBytes {
