@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -14,11 +13,9 @@ import (
 func openRedis(o Options) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
 		InitAddress: o.RedisAddrs, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-audit",
-		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
+		TLSConfig: o.RedisTLS,
+		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
-	}
-	if o.RedisTLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	client, err := rueidis.NewClient(option)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"flashsale/dsn"
 	"flashsale/sale"
 )
 
@@ -31,15 +32,15 @@ const (
 // DatabaseFault adds to an error of the database its address and the next step of the operator. right is what the account needs,
 // as GRANT spells it. The error shows no password. DatabaseFault returns nil for nil, and the error itself when the operator has
 // ended the command or the DSN cannot be read.
-func DatabaseFault(dsn, right string, err error) error {
-	config, unreadable := mysql.ParseDSN(dsn)
+func DatabaseFault(text, right string, err error) error {
+	name, unreadable := dsn.Parse(text)
 	if passes(err) || unreadable != nil {
 		return err
 	}
 	if errors.Is(err, sale.ErrSchema) { // its text has the next step
-		return fmt.Errorf("database %s at %s: %w", config.DBName, config.Addr, err)
+		return fmt.Errorf("database %s at %s: %w", name.Config.DBName, name.Addrs(), err)
 	}
-	return fmt.Errorf("database %s at %s: %w; %s", config.DBName, config.Addr, err, databaseStep(config, right, err))
+	return fmt.Errorf("database %s at %s: %w; %s", name.Config.DBName, name.Addrs(), err, databaseStep(name.Config, right, err))
 }
 
 // passes reports whether an error says nothing about a store.

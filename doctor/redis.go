@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -69,11 +68,9 @@ func lookAtRedis(ctx context.Context, o Options) redisFacts {
 func redisClient(o Options, addr string) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
 		InitAddress: []string{addr}, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-doctor",
-		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: callTimeout, DisableCache: true, DisableRetry: true,
+		TLSConfig: o.RedisTLS,
+		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: callTimeout, DisableCache: true, DisableRetry: true,
 		ForceSingleClient: true, ClientSetInfo: rueidis.DisableClientSetInfo,
-	}
-	if o.RedisTLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return rueidis.NewClient(option)
 }

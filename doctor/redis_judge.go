@@ -61,7 +61,7 @@ func (j nodeJudge) judge(sales salesFacts, masters int) {
 func (j nodeJudge) cli(command string) string {
 	host, port, _ := net.SplitHostPort(j.addr)
 	line := "redis-cli -h " + host + " -p " + port
-	if j.options.RedisTLS {
+	if j.options.RedisTLS != nil {
 		line += " --tls"
 	}
 	if j.options.RedisUsername != "" {

@@ -24,8 +24,8 @@ type Options struct {
 	Addrs     []string // one server, or some of a cluster
 	Username  string
 	Password  string
-	TLS       bool
-	Embedded  bool // miniredis: no RESP3, no cluster, no replication id
+	TLS       *tls.Config // nil: connections are not encrypted
+	Embedded  bool        // miniredis: no RESP3, no cluster, no replication id
 
 	Connections int // to each node, up to 256, rounded up to a power of two [2]
 }
@@ -129,15 +129,12 @@ func (r *Redis) connected() (rueidis.Client, error) {
 func (r *Redis) clientOption() rueidis.ClientOption {
 	o := r.options
 	option := rueidis.ClientOption{
-		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
+		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale", TLSConfig: o.TLS,
 		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
 		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 lacks it, so its ACL cannot grant it
 		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
-	}
-	if o.TLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return option
 }
