@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/socket"
 )
 
 func openRedis(o Options) (rueidis.Client, error) {
@@ -16,6 +18,9 @@ func openRedis(o Options) (rueidis.Client, error) {
 		TLSConfig: o.RedisTLS,
 		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
+	}
+	if o.RedisTLS != nil {
+		option.DialCtxFn = socket.DialTLS
 	}
 	client, err := rueidis.NewClient(option)
 	if err != nil {

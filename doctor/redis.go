@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/socket"
 )
 
 // redisFacts is what Redis said. err is set when no server answered.
@@ -71,6 +73,9 @@ func redisClient(o Options, addr string) (rueidis.Client, error) {
 		TLSConfig: o.RedisTLS,
 		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: callTimeout, DisableCache: true, DisableRetry: true,
 		ForceSingleClient: true, ClientSetInfo: rueidis.DisableClientSetInfo,
+	}
+	if o.RedisTLS != nil {
+		option.DialCtxFn = socket.DialTLS
 	}
 	return rueidis.NewClient(option)
 }

@@ -62,7 +62,7 @@ func (j nodeJudge) cli(command string) string {
 	host, port, _ := net.SplitHostPort(j.addr)
 	line := "redis-cli -h " + host + " -p " + port
 	if j.options.RedisTLS != nil {
-		line += " --tls"
+		line += " --tls" // and --cacert, --cert and --key, where the settings name files
 	}
 	if j.options.RedisUsername != "" {
 		line += " --user " + j.options.RedisUsername

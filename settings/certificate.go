@@ -18,11 +18,10 @@ func (r *tlsReader) certificate() func(*tls.CertificateRequestInfo) (*tls.Certif
 		r.faults.addf("%s: %v", r.name(part), err)
 		return nil
 	}
-	if ends := certificate.Leaf.NotAfter; time.Now().After(ends) {
-		r.warnings = append(r.warnings, fmt.Sprintf("%s: the certificate in %s has expired at %s", r.name("cert"), r.files.Cert,
-			ends.UTC().Format(time.RFC3339)))
+	pair := &clientPair{setting: r.name("cert"), cert: r.files.Cert, key: r.files.Key}
+	if err := pair.expired(certificate); err != nil {
+		r.warnings = append(r.warnings, err.Error())
 	}
-	pair := &clientPair{cert: r.files.Cert, key: r.files.Key}
 	pair.last.Store(certificate)
 	return pair.present
 }
@@ -30,15 +29,25 @@ func (r *tlsReader) certificate() func(*tls.CertificateRequestInfo) (*tls.Certif
 // clientPair is a certificate and its key in two files. They are read again for each connection, so that a renewed
 // certificate needs no restart. A pair that cannot be read, or half of which is renewed, leaves the last good one in use.
 type clientPair struct {
-	cert, key string
-	last      atomic.Pointer[tls.Certificate]
+	setting, cert, key string
+	last               atomic.Pointer[tls.Certificate]
 }
 
 func (p *clientPair) present(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if certificate, _, err := readPair(p.cert, p.key); err == nil {
 		p.last.Store(certificate)
 	}
-	return p.last.Load(), nil
+	last := p.last.Load()
+	return last, p.expired(last)
+}
+
+// expired returns an error for a certificate that no server accepts any more. Servers do not agree on what they say then:
+// Kafka's says that the certificate is unknown.
+func (p *clientPair) expired(certificate *tls.Certificate) error {
+	if ends := certificate.Leaf.NotAfter; time.Now().After(ends) {
+		return fmt.Errorf("%s: the certificate in %s has expired at %s", p.setting, p.cert, ends.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // readPair reads a certificate and its key. With an error it returns which of the two is wrong: cert or key.

@@ -140,4 +140,6 @@ func TestAnExpiredCertificateIsAWarning(t *testing.T) {
 	s := mustLoad(t, "migrate", nil, withValues(secured(ca.File, own), nil))
 	require.Len(t, s.Warnings(), 2, "migrate uses Kafka and the database: %s", s.Warnings())
 	assert.Contains(t, s.Warnings()[0], "kafka.tls_cert_file: the certificate in "+own.Cert+" has expired at ")
+	_, err := s.KafkaTLS().GetClientCertificate(nil)
+	require.EqualError(t, err, s.Warnings()[0], "every attempt to connect says the same")
 }

@@ -53,10 +53,10 @@ var directions = map[string]direction{
 		"the client sees the operators' API from outside, as any other client does"},
 	"terminal": {[]string{"sale", "role"},
 		"what a terminal shows is made of answers: who asks for them, and how, is the command's"},
-	"audit": {[]string{"sale", "dsn"},
-		"the audit reads the stores by a second code path: it shares the nouns with the hot path, where the database is, and " +
-			"nothing else"},
-	"doctor": {[]string{"sale", "dsn"},
+	"audit": {[]string{"sale", "dsn", "socket"},
+		"the audit reads the stores by a second code path: it shares the nouns with the hot path, where the database is " +
+			"and how TLS is dialled, and nothing else"},
+	"doctor": {[]string{"sale", "dsn", "socket"},
 		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of " +
 			"theirs"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
