@@ -20,6 +20,8 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	return scripts.Dial(scripts.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
 		TLS: s.RedisTLS(), Connections: s.Redis.Connections, Embedded: embedded,
+		Sentinel: scripts.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
 	})
 }
 

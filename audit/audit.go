@@ -34,6 +34,7 @@ type Options struct {
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
+	Sentinel                     Sentinel
 	RedisTLS                     *tls.Config // nil: not encrypted
 
 	KafkaBrokers                 []string
@@ -41,6 +42,9 @@ type Options struct {
 	KafkaMechanism               string      // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	KafkaUsername, KafkaPassword string
 }
+
+// Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.
+type Sentinel struct{ Master, Username, Password string }
 
 // Servers are the versions of the stores.
 type Servers struct {

@@ -19,6 +19,10 @@ func openRedis(o Options) (rueidis.Client, error) {
 		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
 	}
+	if s := o.Sentinel; s.Master != "" {
+		option.Sentinel = rueidis.SentinelOption{MasterSet: s.Master, Username: s.Username, Password: s.Password,
+			Dialer: option.Dialer, TLSConfig: o.RedisTLS}
+	}
 	if o.RedisTLS != nil {
 		option.DialCtxFn = socket.DialTLS
 	}

@@ -57,6 +57,8 @@ func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.
 		DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
 		Namespace: s.Namespace, Topic: kafka.TopicsOf(s.Namespace).Orders,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
+		Sentinel: audit.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
 		RedisTLS: s.RedisTLS(), KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.KafkaTLS(),
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,
 		KafkaPassword: s.Kafka.SASLPassword.Reveal(),

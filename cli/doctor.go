@@ -57,6 +57,8 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 		Namespace: s.Namespace, DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
 		Schema:     db,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
+		Sentinel: doctor.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
 		RedisTLS: s.RedisTLS(), KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.KafkaTLS(),
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,
 		KafkaPassword: s.Kafka.SASLPassword.Reveal(),

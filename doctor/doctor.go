@@ -35,6 +35,7 @@ type Options struct {
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
+	Sentinel                     Sentinel
 	RedisTLS                     *tls.Config // nil: not encrypted
 
 	KafkaBrokers                 []string
@@ -52,6 +53,9 @@ type Options struct {
 	MaxConnections                           int    // of buyers to one gateway
 	Descriptors                              uint64 // that a process may have open; the largest value: no limit
 }
+
+// Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.
+type Sentinel struct{ Master, Username, Password string }
 
 // Topics are the names of the engine's topics.
 type Topics struct{ Orders, Dead, Events string }

@@ -16,8 +16,9 @@ import (
 
 // redisFacts is what Redis said. err is set when no server answered.
 type redisFacts struct {
-	nodes []*redisNode
-	err   error
+	nodes     []*redisNode
+	sentinels []sentinelFacts
+	err       error
 }
 
 // redisNode is one server.
@@ -46,8 +47,11 @@ func redisSettings() []string {
 // lookAtRedis reads every configured address, and every other node of their cluster.
 func lookAtRedis(ctx context.Context, o Options) redisFacts {
 	var facts redisFacts
-	known := map[string]bool{}
-	for waiting := o.RedisAddrs; len(waiting) > 0; waiting = waiting[1:] {
+	known, addrs := map[string]bool{}, o.RedisAddrs
+	if o.Sentinel.Master != "" {
+		facts.sentinels, addrs = lookAtSentinels(ctx, o)
+	}
+	for waiting := addrs; len(waiting) > 0; waiting = waiting[1:] {
 		if known[waiting[0]] {
 			continue
 		}
@@ -57,6 +61,9 @@ func lookAtRedis(ctx context.Context, o Options) redisFacts {
 		waiting = append(waiting[:len(waiting):len(waiting)], node.clustered...)
 	}
 	var failed []error
+	for _, s := range facts.sentinels {
+		failed = append(failed, s.err)
+	}
 	for _, n := range facts.nodes {
 		if n.err == nil {
 			return facts

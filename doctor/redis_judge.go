@@ -10,6 +10,7 @@ import (
 // judgeRedis judges every server.
 func judgeRedis(facts redisFacts, sales salesFacts, o Options) []Finding {
 	f := &findings{store: Redis}
+	judgeSentinels(f, facts.sentinels, o.Sentinel.Master)
 	masters := 0
 	for _, n := range facts.nodes {
 		if n.isPrimary() {
