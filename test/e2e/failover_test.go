@@ -17,8 +17,8 @@ import (
 var failoverRounds = flag.Int("failover-rounds", 1, "how often the tests of failovers kill the primary of Redis")
 
 const (
-	failoverUnits  = 20_000
-	failoverBuyers = 60_000
+	failoverUnits  = 6_000
+	failoverBuyers = 15_000
 	sellsWithin    = 10 * time.Second // from the moment at which there is a new primary
 )
 
