@@ -12,6 +12,14 @@ func OpenStore(s *settings.Settings) (*store.Store, error) {
 	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS()})
 }
 
+// openReplica opens the replica in the settings, nil where there is none. It need not be up.
+func openReplica(s *settings.Settings) (*store.Store, error) {
+	if s.MySQL.ReadDSN == "" {
+		return nil, nil
+	}
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.ReadDSN.Reveal(), TLS: s.DatabaseTLS()})
+}
+
 // OpenRedis prepares the connections to the Redis in the settings, for a command.
 func OpenRedis(s *settings.Settings) (*scripts.Redis, error) { return dialRedis(s, false) }
 

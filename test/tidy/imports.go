@@ -45,6 +45,7 @@ var directions = map[string]direction{
 	"events":   {[]string{"sale", "faults", "kafka", "lease", "role"}, apart},
 	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
 	"brake":    {[]string{"sale", "faults", "lease", "role"}, apart},
+	"replica":  {[]string{"sale", "lease", "role"}, apart},
 	"pulse":    {[]string{"sale", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults", "dsn"}, apart},
 	"admin":    {[]string{"sale", "faults", "access", "lease", "role"}, apart},
@@ -63,7 +64,7 @@ var directions = map[string]direction{
 	"loadtest": {[]string{"sale", "socket", "report"},
 		"the load test is a client: it sees the engine from outside, as a shop does"},
 	"app": {[]string{"sale", "logs", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
-		"expiry", "brake", "store", "admin", "console", "pulse", "embedded"},
+		"expiry", "brake", "replica", "store", "admin", "console", "pulse", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"rehearse": {[]string{"app", "sale", "settings", "role", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	sqlBeat     = "UPDATE replica_beat SET beat = beat + 1 WHERE id = 1"
+	sqlLastBeat = "SELECT beat FROM replica_beat WHERE id = 1"
+)
+
+// Beat writes the next beat. A replica that has it has every transaction that was committed before it.
+func (s *Store) Beat(ctx context.Context) error {
+	result, err := s.db.ExecContext(ctx, sqlBeat)
+	if err != nil {
+		return fmt.Errorf("write a beat for the replica: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("write a beat for the replica: %d rows were there instead of one: %w", n, err)
+	}
+	return nil
+}
+
+// LastBeat returns the beat that this server has.
+func (s *Store) LastBeat(ctx context.Context) (beat int64, err error) {
+	if err := s.db.QueryRowContext(ctx, sqlLastBeat).Scan(&beat); err != nil {
+		return 0, fmt.Errorf("read the last beat: %w", err)
+	}
+	return beat, nil
+}
