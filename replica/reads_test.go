@@ -164,6 +164,20 @@ func TestAReplicaThatCannotBeTrusted(t *testing.T) {
 	})
 }
 
+// Equal beats prove nothing of what was committed since: when no process beats, the replica is not used.
+func TestWithoutBeatsTheReplicaIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.pass(t, 3, true)
+		require.True(t, p.usable())
+		for range 8 {
+			<-time.After(beatEvery)
+			require.NoError(t, p.lag.look(t.Context()))
+		}
+		require.False(t, p.usable())
+	})
+}
+
 // What a buyer was told is not taken back: an order that the replica lacks is asked for at the primary, and one that the primary
 // has shown or changed is not read from a replica that may not have the change.
 func TestNoOrderDisappearsAndNoStatusGoesBack(t *testing.T) {

@@ -13,11 +13,15 @@ const (
 // Beat writes the next beat. A replica that has it has every transaction that was committed before it.
 func (s *Store) Beat(ctx context.Context) error {
 	result, err := s.db.ExecContext(ctx, sqlBeat)
+	var n int64
+	if err == nil {
+		n, err = result.RowsAffected()
+	}
+	if err == nil && n != 1 {
+		err = fmt.Errorf("table replica_beat has %d rows with id 1", n)
+	}
 	if err != nil {
 		return fmt.Errorf("write a beat for the replica: %w", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("write a beat for the replica: %d rows were there instead of one: %w", n, err)
 	}
 	return nil
 }
