@@ -16,6 +16,7 @@ import (
 	"flashsale/kafka"
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Defaults for bounds that Options leaves 0: larger transactions were not faster, and fewer fetches did not save the
@@ -33,12 +34,13 @@ const shortSession = time.Second
 // Options of a Settler.
 type Options struct {
 	Kafka      kafka.Options
-	Namespace  string       // prefix of the topics and of the consumer group
-	Partitions int32        // the least number that the orders topic must have
-	MaxRows    int          // orders in one transaction; a single record may have more
-	MaxBytes   int          // bytes of records in one transaction; a single record may have more
-	Log        *slog.Logger // slog.Default() when nil
-	Refused    func(error)  // called with the error of each dead letter that Kafka refused; may be nil
+	Namespace  string          // prefix of the topics and of the consumer group
+	Partitions int32           // the least number that the orders topic must have
+	MaxRows    int             // orders in one transaction; a single record may have more
+	MaxBytes   int             // bytes of records in one transaction; a single record may have more
+	Log        *slog.Logger    // slog.Default() when nil
+	Refused    func(error)     // called with the error of each dead letter that Kafka refused; may be nil
+	Tracer     *tracing.Tracer // nil: no spans
 
 	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait. Each answer costs the
 	// broker as much as a produce request, so an answer per batch would double its work.
