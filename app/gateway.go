@@ -107,7 +107,8 @@ func (r *gatewayRole) build() (err error) {
 	r.gateway, err = gateway.New(gateway.Options{
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime, Log: r.log,
 		TrustedProxies: g.TrustedProxies, MaxConnections: boundConnections(r.log, g.MaxConnections),
-		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages, AccessLogEvery: g.AccessLogEvery,
+		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
+		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
 		Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,

@@ -30,6 +30,7 @@ type site struct {
 	settings *settings.Settings
 	log      *slog.Logger
 	level    *logs.Level
+	flush    func() // of the log, at the end
 	db       *store.Store
 	redis    *scripts.Redis
 	identity *recovery.Identity
@@ -62,8 +63,8 @@ func openSite(
 	registry := newRegistry()
 	registry.MustRegister(tracer.Collectors()...)
 	return &site{
-		settings: s, log: log.Logger, level: log.Level, db: db, redis: redis, registry: registry, tracer: tracer,
-		identity: recovery.NewIdentity(redis, db, log.Logger), holder: holder,
+		settings: s, log: log.Logger, level: log.Level, flush: log.Flush, db: db, redis: redis, registry: registry,
+		tracer: tracer, identity: recovery.NewIdentity(redis, db, log.Logger), holder: holder,
 	}, nil
 }
 
@@ -102,4 +103,5 @@ func (s *site) close() {
 	if err := s.db.Close(); err != nil {
 		s.log.Warn("the database connections could not be closed", "error", err)
 	}
+	s.flush()
 }

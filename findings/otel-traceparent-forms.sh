@@ -2,10 +2,10 @@
 # OpenTelemetry for Go 1.47.0: its reader of `traceparent` takes a value that the specification forbids, and refuses one that the
 # specification allows.
 #
-# W3C Trace Context says that a value of version 00 has exactly 55 characters, and that a receiver sets the flags which it does not
-# know to zero when it passes the value on; it does not let a receiver refuse them (sections 3.2.2 and 3.2.2.5). The propagator
-# splits at dashes, so a dash at the end leaves an empty rest and passes, while any flag above 03 ends the caller's trace. Of a
-# later version both are as the specification says.
+# W3C Trace Context says that a value of version 00 has exactly 55 characters, and that a receiver sets the flags which it does
+# not know to zero when it passes the value on; it does not let a receiver refuse them (sections 3.2.2 and 3.2.2.5). The
+# propagator splits at dashes, so a dash at the end leaves an empty rest and passes, while any flag above 03 ends the caller's
+# trace. Of a later version both are as the specification says.
 source "$(dirname "$0")/lib.sh"
 go_program go.opentelemetry.io/otel@v1.47.0 <<'GO'
 package main

@@ -74,11 +74,10 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of
 	p.ArrivedAt, p.Grief, p.Trace = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL), of.trace
 	owners := live.latches.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
 	answer := g.stock.Reserve(p)
-	of.orderID, of.batchID = answer.OrderID, answer.BatchID
 	if answer.Outcome == sale.OutcomeQueued || answer.Outcome == sale.OutcomeHeld {
 		live.latches.sold(owners, &p, lines)
 	}
-	return g.reply(ctx, at, live, lines, &p, &answer)
+	return g.reply(ctx, at, of, lines, &p, &answer)
 }
 
 // refusedSoldOut refuses the lines of a buyer as sold out if a closed latch refuses one of them, and reports whether it did.
@@ -138,10 +137,12 @@ func (g *Gateway) leave(p permit) {
 	p.leave()
 }
 
-// reply answers with the decision of the Stock.
+// reply answers with the decision of the Stock, and notes it in the press.
 func (g *Gateway) reply(
-	ctx *fasthttp.RequestCtx, at location, live *liveSale, lines []pressLine, p *sale.Purchase, a *sale.Answer,
+	ctx *fasthttp.RequestCtx, at location, of *press, lines []pressLine, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
+	live := of.live
+	of.orderID, of.batchID = a.OrderID, a.BatchID
 	switch a.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
 		g.taken(ctx, at, live, p, a)

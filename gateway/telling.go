@@ -66,7 +66,8 @@ func (g *Gateway) told(ctx *fasthttp.RequestCtx, r route, at path, span *tracing
 	}
 	if every := g.options.AccessLogEvery; every > 0 && rand.IntN(every) == 0 {
 		g.options.Log.LogAttrs(background, slog.LevelInfo, "request", append(p.attributes(ctx, traceID),
-			slog.String("method", string(ctx.Method())), slog.String("route", routeNames[r]), slog.String("path", paths[at].template),
+			slog.String("method", string(ctx.Method())), slog.String("route", routeNames[r]),
+			slog.String("path", paths[at].template),
 			slog.Int("status", ctx.Response.StatusCode()), slog.Int("bytes", len(ctx.Response.Body())),
 			slog.Int64("took_us", took.Microseconds()))...)
 	}

@@ -32,8 +32,9 @@ func TestTraceparentsAreReadAsTheLibraryReadsThem(t *testing.T) {
 			return rapid.StringOfN(rapid.SampledFrom([]rune("0123456789abcdef")), n, n, -1).Draw(t, "digits")
 		}
 		version := rapid.SampledFrom([]string{"00", "00", "00", "01", "cc", "ff", "FF"}).Draw(t, "version")
-		traceID := rapid.SampledFrom([]string{digits(32), digits(32), strings.Repeat("0", 32), strings.ToUpper(digits(32)), digits(31)}).
-			Draw(t, "trace")
+		traceID := rapid.SampledFrom([]string{
+			digits(32), digits(32), strings.Repeat("0", 32), strings.ToUpper(digits(32)), digits(31),
+		}).Draw(t, "trace")
 		spanID := rapid.SampledFrom([]string{digits(16), digits(16), strings.Repeat("0", 16), digits(17)}).Draw(t, "span")
 		flags := rapid.SampledFrom([]string{"00", "01", "02", "03", "ff", "0x", "1"}).Draw(t, "flags")
 		tail := rapid.SampledFrom([]string{"", "", "", "-", "-more", "more", " "}).Draw(t, "tail")

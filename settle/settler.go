@@ -176,22 +176,11 @@ func (s *Settler) waitUntilStuck(ctx context.Context) bool {
 	return role.Until(ctx, role.Always(watchInterval), s.progress.stuck)
 }
 
-// faultInterval is the shortest time between two logged faults: during an outage every partition reports several a
-// second.
-const faultInterval = 10 * time.Second
-
 // logFaults drains the faults that sarama repairs by itself. Their consequences are reported elsewhere: a session that
 // fails, an offset that is committed later.
 func (s *Settler) logFaults(faults <-chan error) {
-	var last time.Time
-	unlogged := 0
 	for err := range faults {
-		if time.Since(last) < faultInterval {
-			unlogged++
-			continue
-		}
-		s.log.Warn("kafka reports a fault of the consumer", "error", err, "unlogged_before", unlogged)
-		last, unlogged = time.Now(), 0
+		s.log.Warn("kafka reports a fault of the consumer", "error", err)
 	}
 }
 

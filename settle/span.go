@@ -80,7 +80,8 @@ func (s *settling) tell(deliveries []sale.Delivery) {
 		}
 		of := []slog.Attr{
 			slog.String("bucket", d.Record.Batch.Bucket.String()), slog.String("batch", d.Record.Batch.BatchID.String()),
-			slog.Int("orders", len(d.Record.Batch.Orders)), slog.Int("partition", int(d.Partition)), slog.Int64("offset", d.Offset),
+			slog.Int("orders", len(d.Record.Batch.Orders)), slog.Int("partition", int(d.Partition)),
+			slog.Int64("offset", d.Offset),
 		}
 		if trace := d.Under.Trace(); trace != "" {
 			of = append(of, slog.String("trace_id", trace))

@@ -9,7 +9,11 @@ import (
 	"flashsale/tracing"
 )
 
-const endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT"
+const (
+	endpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	sampler        = "OTEL_TRACES_SAMPLER"
+)
 
 // set sets the variables of a case, and one that turns tracing on where the case does not.
 func set(t *testing.T, variables map[string]string) {
@@ -26,14 +30,14 @@ func TestWhatTurnsTracingOn(t *testing.T) {
 		on        bool
 	}{
 		"an endpoint":                  {nil, true},
-		"an endpoint of traces":        {map[string]string{endpoint: "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:1/x"}, true},
+		"an endpoint of traces":        {map[string]string{endpoint: "", tracesEndpoint: "http://127.0.0.1:1/x"}, true},
 		"the exporter's name":          {map[string]string{endpoint: "", "OTEL_TRACES_EXPORTER": "otlp"}, true},
 		"nothing":                      {map[string]string{endpoint: ""}, false},
 		"spaces":                       {map[string]string{endpoint: "  "}, false},
 		"an endpoint without exporter": {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false},
 		"a disabled SDK":               {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, false},
 		"grpc":                         {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
-		"a share":                      {map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
+		"a share":                      {map[string]string{sampler: "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set(t, c.variables)

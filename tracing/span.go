@@ -11,12 +11,13 @@ import (
 	"flashsale/sale"
 )
 
-// Span is a span of a sampled trace. A nil Span does nothing. Link and End are called by one goroutine at a
-// time, the other methods by any.
+// Span is a span of a sampled trace. A nil Span does nothing. Event and Fail may be called by any goroutine,
+// the other methods by one at a time.
 type Span struct {
-	span    trace.Span
-	room    int // links that it still keeps
-	leftOut int // links that it did not keep
+	span       trace.Span
+	attributes []attribute.KeyValue // given to the library together, at the end: each call costs it a lock and a copy
+	room       int                  // links that it still keeps
+	leftOut    int                  // links that it did not keep
 }
 
 // Context names the span, zero for nil.
@@ -58,14 +59,14 @@ func (s *Span) Link(to sale.SpanContext) {
 // Text sets an attribute.
 func (s *Span) Text(key, value string) {
 	if s != nil {
-		s.span.SetAttributes(attribute.String(key, value))
+		s.attributes = append(s.attributes, attribute.String(key, value))
 	}
 }
 
 // Number sets an attribute.
 func (s *Span) Number(key string, value int64) {
 	if s != nil {
-		s.span.SetAttributes(attribute.Int64(key, value))
+		s.attributes = append(s.attributes, attribute.Int64(key, value))
 	}
 }
 
@@ -99,8 +100,9 @@ func (s *Span) EndAt(at time.Time) {
 		return
 	}
 	if s.leftOut > 0 {
-		s.span.SetAttributes(keyLinksLeftOut.Int(s.leftOut))
+		s.attributes = append(s.attributes, keyLinksLeftOut.Int(s.leftOut))
 	}
+	s.span.SetAttributes(s.attributes...)
 	s.span.End(trace.WithTimestamp(at))
 }
 

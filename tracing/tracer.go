@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -181,9 +182,12 @@ func (t *Tracer) Child(parent sale.SpanContext, name string, kind Kind, began ti
 	return t.start(under(context.Background(), parent), name, kinds[kind], began)
 }
 
+// usualAttributes is as many as a span usually has.
+const usualAttributes = 8
+
 func (t *Tracer) start(ctx context.Context, name string, kind trace.SpanKind, began time.Time) *Span {
 	_, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(began))
-	return &Span{span: span, room: t.links}
+	return &Span{span: span, room: t.links, attributes: make([]attribute.KeyValue, 0, usualAttributes)}
 }
 
 // under returns a context whose span is the named one.

@@ -25,7 +25,7 @@ func always(t *testing.T, url string) {
 
 func open(t *testing.T) *tracing.Tracer {
 	t.Helper()
-	tracer, err := tracing.Open(tracing.Options{Process: "gateway", Instance: "here", Version: "1", Log: slog.New(slog.DiscardHandler)})
+	tracer, err := tracing.Open(tracing.Options{Process: "gateway", Instance: "here", Version: "1"})
 	require.NoError(t, err)
 	require.NotNil(t, tracer)
 	t.Cleanup(tracer.Close)
@@ -146,7 +146,7 @@ func TestATrustedProxysTraceIsContinued(t *testing.T) {
 	require.Equal(t, "00f067aa0ba902b7", hex.EncodeToString(c.Spans()[0].ParentSpanId))
 
 	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
-	require.Nil(t, open(t).Server(route, time.Now(), []byte(callers+"01"), true), "a sampler that is not parent-based decides alone")
+	require.Nil(t, open(t).Server(route, time.Now(), []byte(callers+"01"), true), "this sampler decides alone")
 }
 
 // TestAShareIsSampled: of 20,000 requests a share of 0.01 samples 200, give or take six standard deviations (84).

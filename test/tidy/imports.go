@@ -117,7 +117,7 @@ var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/sta
 // testsOfMay lists what the tests of one room may import in addition.
 var testsOfMay = map[string]direction{
 	"tracing": {[]string{"test/collector"}, "what arrives at a collector is the only proof of what was sent"},
-	"store":   {[]string{"tracing", "test/collector"}, "as tracing: the spans of statements"},
+	"gateway": {[]string{"test/collector"}, "a tracer needs a collector that takes what it sends"},
 	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
 	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
 		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
@@ -144,7 +144,7 @@ var owners = []owner{
 		"as database/sql; settings only checks the form of the DSN, tracing reads the numbers of errors"},
 	{"go.opentelemetry.io", []string{"tracing"},
 		"whether a trace is sampled is decided once, in one place, before anything is made for it"},
-	{"github.com/XSAM/otelsql", []string{"tracing"}, "as OpenTelemetry"},
+	{"github.com/XSAM/otelsql", []string{"tracing"}, "as OpenTelemetry, of which it makes the spans of statements"},
 	{"github.com/redis/rueidis", []string{"scripts", "audit", "doctor", "test", "loadtest"},
 		"writes that return an error may have happened: the typed calls of scripts say which; the audit reads by a second code " +
 			"path; the doctor writes nothing; the load test measures against a baseline that does not care"},
