@@ -22,7 +22,7 @@ const lagConnections = 1
 
 // newOrderReads opens the replica where the settings name one.
 func newOrderReads(s *site) (*orderReads, error) {
-	second, err := openReplica(s.settings)
+	second, err := openReplica(s.settings, s.tracer)
 	if err != nil || second == nil {
 		return &orderReads{reads: s.db, cancels: s.db}, err
 	}
