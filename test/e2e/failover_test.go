@@ -62,7 +62,8 @@ func failOver(s *stack, buckets, primaries int, primary func() *harness.RedisSer
 		require.False(s.t, f.sold.IsZero(), "nothing was sold within %v of the new primary; answers: %v", sellsWithin, c.codes())
 		took = append(took, f.sold.Sub(f.promoted))
 		old.Start() // as a replica
-		require.Eventually(s.t, func() bool { return harness.Following(nodes, primaries) == nil }, time.Minute, 20*time.Millisecond)
+		require.Eventually(s.t, func() bool { return harness.Following(nodes, primaries) == nil }, time.Minute,
+			20*time.Millisecond)
 		if primaries == 1 { // evidence of the units is read from one server
 			s.Redis = []*harness.RedisServer{primary()}
 		}

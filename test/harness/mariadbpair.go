@@ -28,7 +28,9 @@ func MariaDBPair(t testing.TB, args ...string) (primary, replica *MariaDBServer)
 }
 
 // At returns a DSN of another server with the address of this one, where replication has made the same database.
-func (s *MariaDBServer) At(dsn string, of *MariaDBServer) string { return strings.Replace(dsn, of.Addr, s.Addr, 1) }
+func (s *MariaDBServer) At(dsn string, of *MariaDBServer) string {
+	return strings.Replace(dsn, of.Addr, s.Addr, 1)
+}
 
 // Exec runs a statement as the superuser.
 func (s *MariaDBServer) Exec(t testing.TB, statement string) {
