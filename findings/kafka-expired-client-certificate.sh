@@ -86,13 +86,15 @@ func main() {
 	fmt.Println(err)
 }
 GO
-(cd "$FOLDER/ask" && go mod init ask && go build -o "$FOLDER/program" .) >"$FOLDER/go.log" 2>&1 || cannot "$(tail -3 "$FOLDER/go.log")"
+(cd "$FOLDER/ask" && go mod init ask && go build -o "$FOLDER/program" .) >"$FOLDER/go.log" 2>&1 ||
+	cannot "$(tail -3 "$FOLDER/go.log")"
 "$FOLDER/program" "$FOLDER" || cannot "no certificates"
 
 debian bookworm redis-server
 REDIS=$(port 1)
 (within bookworm redis-server --port 0 --tls-port "$REDIS" --tls-cert-file "$FOLDER/server.crt" --tls-key-file \
-	"$FOLDER/server.key" --tls-ca-cert-file "$FOLDER/ca.crt" --tls-auth-clients yes --save "" --dir "$FOLDER") >"$FOLDER/redis.log" 2>&1 &
+	"$FOLDER/server.key" --tls-ca-cert-file "$FOLDER/ca.crt" --tls-auth-clients yes --save "" \
+	--dir "$FOLDER") >"$FOLDER/redis.log" 2>&1 &
 STARTED+=("$!")
 eventually listens "$REDIS"
 still "Redis 7.0.15, a good certificate" "$("$FOLDER/program" "$FOLDER" "$REDIS" good)" taken
