@@ -106,7 +106,9 @@ func TestImageIsBuiltAsTheTreeIs(t *testing.T) {
 		filepath.Join("..", "go.mod")))
 	require.Contains(t, dockerfile, "FROM golang:"+wanted[1]+" AS build")
 	for _, image := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
-		require.Regexp(t, `^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+$`, image[1], "an image names its exact version")
+		if image[1] != "scratch" {
+			require.Regexp(t, `^[a-z]+:[0-9]+\.[0-9]+\.[0-9]+$`, image[1], "an image names its exact version")
+		}
 	}
 	flags := regexp.MustCompile(`-X flashsale/app\.([a-z]+)=`)
 	makefile := read(t, filepath.Join("..", "Makefile"))

@@ -33,7 +33,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 		"audit",
 		"doctor", "token", "load rush", "load targets", "load verdict", "rehearse", "orders list", "orders show",
 		"orders cancel", "orders extend", "deadletter list", "deadletter replay",
-		"deadletter refuse", "config", "version"} {
+		"deadletter refuse", "probe", "config", "version"} {
 		require.Contains(t, got.stdout, name)
 	}
 }
