@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"flashsale/tracing"
 )
 
 // Drivers of Open.
@@ -17,9 +19,10 @@ const (
 
 // Options are the database of a Store.
 type Options struct {
-	Driver         string // DriverMySQL or DriverSQLite
-	DSN            string // in the driver's format; Open overrides the parameters on which the engine depends
-	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Driver         string          // DriverMySQL or DriverSQLite
+	DSN            string          // in the driver's format; Open overrides the parameters on which the engine depends
+	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Tracer         *tracing.Tracer // nil: statements have no spans
 }
 
 // minConnections: a migration has its lock on one connection and works on another.
@@ -49,7 +52,7 @@ type Store struct {
 
 // Open checks the options and returns a Store. It does not connect to the database.
 func Open(options Options) (*Store, error) {
-	var open func(dsn string) (*sql.DB, error)
+	var open func(dsn string, tracer *tracing.Tracer) (*sql.DB, error)
 	var d *dialect
 	switch options.Driver {
 	case DriverMySQL:
@@ -59,7 +62,7 @@ func Open(options Options) (*Store, error) {
 	default:
 		return nil, fmt.Errorf("open store: driver %q is neither %s nor %s", options.Driver, DriverMySQL, DriverSQLite)
 	}
-	db, err := open(options.DSN)
+	db, err := open(options.DSN, options.Tracer)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
