@@ -39,7 +39,8 @@ func beginning(id string, state sale.State, after time.Duration) sale.Sale {
 
 // TestSaleArmedStopsARollout while a sale sells or is about to, and names it.
 func TestSaleArmedStopsARollout(t *testing.T) {
-	environ := listsSales(t, []sale.Sale{beginning("later", sale.StateOpen, 3*time.Hour), beginning("live", sale.StateOpen, -time.Minute),
+	environ := listsSales(t, []sale.Sale{beginning("later", sale.StateOpen, 3*time.Hour),
+		beginning("live", sale.StateOpen, -time.Minute),
 		beginning("over", sale.StateOpen, -2*time.Hour), beginning("soon", sale.StatePreloaded, 30*time.Minute),
 		beginning("draft", sale.StateDraft, 0)})
 	got := command(t, environ, "", "sale", "armed")

@@ -128,10 +128,10 @@ func writeSchemas(t *testing.T) (folder string) {
 // conform returns what kubeconform finds wrong, by "Kind name", and the number of manifests that it has compared.
 func conform(t *testing.T, version, schemas, manifests string) (wrong map[string]string, compared int) {
 	t.Helper()
+	own := filepath.Join(schemas, "{{.NormalizedKubernetesVersion}}{{.StrictSuffix}}", "{{.ResourceKind}}{{.KindSuffix}}.json")
+	others := filepath.Join(schemas, "{{.Group}}", "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")
 	result := harness.Run(t, manifests, harness.GoTool(t, kubeconform), nil, "-strict", "-output", "json", "-verbose",
-		"-kubernetes-version", version,
-		"-schema-location", filepath.Join(schemas, "{{.NormalizedKubernetesVersion}}{{.StrictSuffix}}", "{{.ResourceKind}}{{.KindSuffix}}.json"),
-		"-schema-location", filepath.Join(schemas, "{{.Group}}", "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"), "-")
+		"-kubernetes-version", version, "-schema-location", own, "-schema-location", others, "-")
 	var found struct {
 		Resources []struct{ Kind, Name, Status, Msg string }
 	}

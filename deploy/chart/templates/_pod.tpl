@@ -48,7 +48,7 @@ volumeMounts:
 volumes:
   - name: secrets
     secret:
-      secretName: {{ .root.Values.secrets.name }}
+      secretName: {{ .secret | default .root.Values.secrets.name }}
       defaultMode: 0440
       items: {{- include "flashsale.secretItems" . | trim | nindent 8 }}
 {{- range .root.Values.files }}

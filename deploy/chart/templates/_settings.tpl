@@ -57,6 +57,15 @@
 {{- end }}
 {{- end }}
 
+{{/* The environment of a process that serves: its settings, and the standard variables of the values. */}}
+{{- define "flashsale.servingEnvironment" -}}
+{{ include "flashsale.environment" . | trim }}
+{{- range $name, $value := .root.Values.environment }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+
 {{/* The secrets that a process reads, as items of a volume. */}}
 {{- define "flashsale.secretItems" -}}
 {{- $root := .root }}
