@@ -45,6 +45,9 @@ canary:
 {{/* The pod that asks whether a sale is armed. */}}
 {{- define "flashsale.armed" -}}
 {{- $root := .root }}
-{{- $url := printf "http://%s-operators:%s" (include "flashsale.name" $root) (include "flashsale.port" (dict "root" $root "name" "admin.listen")) }}
-{{- include "flashsale.command" (dict "root" $root "name" "armed" "process" "sale" "set" (dict "admin.url" $url) "args" (list "sale" "armed" "--within" $root.Values.rolloutGuard.within "--wait" .wait)) }}
+{{- $port := include "flashsale.port" (dict "root" $root "name" "admin.listen") }}
+{{- $url := printf "http://%s-operators:%s" (include "flashsale.name" $root) $port }}
+{{- $args := list "sale" "armed" "--within" $root.Values.rolloutGuard.within "--wait" .wait }}
+{{- $set := dict "admin.url" $url }}
+{{- include "flashsale.command" (dict "root" $root "name" "armed" "process" "sale" "set" $set "args" $args) }}
 {{- end }}

@@ -1,6 +1,8 @@
 {{/* The release's name, with the chart's where the release is named otherwise. */}}
 {{- define "flashsale.name" -}}
-{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- $name := .Release.Name }}
+{{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
+{{- $name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
 {{/* Labels by which the pods of a component are selected. They never change. */}}
@@ -22,7 +24,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 
 {{- define "flashsale.account" -}}
-{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "flashsale.name" .) }}{{ else }}{{ .Values.serviceAccount.name | default "default" }}{{ end }}
+{{- $standard := ternary (include "flashsale.name" .) "default" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $standard }}
 {{- end }}
 
 {{/* What scales and is rolled out: the gateways are a Rollout with a canary. */}}
@@ -38,22 +41,52 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- define "flashsale.check" -}}
 {{- $v := .Values }}
 {{- range list "redis.addrs" "kafka.brokers" }}
-{{- if not (include "flashsale.given" (dict "root" $ "name" .)) }}{{ fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}{{ end }}
+{{- if not (include "flashsale.given" (dict "root" $ "name" .)) }}
+{{- fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}
 {{- end }}
-{{- if and $v.canary.enabled (not $v.route.enabled) }}{{ fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}{{ end }}
-{{- if and $v.route.enabled (not $v.route.parentRefs) }}{{ fail "route.parentRefs: name the Gateway that the HTTPRoute belongs to" }}{{ end }}
-{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.stores) }}{{ fail "networkPolicy.stores: name Redis, Kafka and the database, or no process reaches them" }}{{ end }}
-{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.buyersFrom) }}{{ fail "networkPolicy.buyersFrom: name the proxies, or no buyer reaches a gateway" }}{{ end }}
-{{- if gt (int $v.gateway.autoscaling.min) (int $v.gateway.autoscaling.max) }}{{ fail "gateway.autoscaling.min is above gateway.autoscaling.max" }}{{ end }}
-{{- if gt (int $v.settle.autoscaling.min) (int $v.settle.autoscaling.max) }}{{ fail "settle.autoscaling.min is above settle.autoscaling.max" }}{{ end }}
+{{- end }}
+{{- if and $v.canary.enabled (not $v.route.enabled) }}
+{{- fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}
+{{- end }}
+{{- if and $v.route.enabled (not $v.route.parentRefs) }}
+{{- fail "route.parentRefs: name the Gateway that the HTTPRoute belongs to" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.stores) }}
+{{- fail "networkPolicy.stores: name Redis, Kafka and the database, or no process reaches them" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.buyersFrom) }}
+{{- fail "networkPolicy.buyersFrom: name the proxies, or no buyer reaches a gateway" }}
+{{- end }}
+{{- if gt (int $v.gateway.autoscaling.min) (int $v.gateway.autoscaling.max) }}
+{{- fail "gateway.autoscaling.min is above gateway.autoscaling.max" }}
+{{- end }}
+{{- if gt (int $v.settle.autoscaling.min) (int $v.settle.autoscaling.max) }}
+{{- fail "settle.autoscaling.min is above settle.autoscaling.max" }}
+{{- end }}
 {{- $partitions := int (include "flashsale.setting" (dict "root" . "name" "kafka.partitions")) }}
-{{- if gt (int $v.settle.autoscaling.max) $partitions }}{{ fail (printf "settle.autoscaling.max is %d and kafka.partitions %d: a further process has no partition" (int $v.settle.autoscaling.max) $partitions) }}{{ end }}
-{{- if and (eq $v.gateway.autoscaling.kind "keda") (not $v.metrics.prometheus) }}{{ fail "metrics.prometheus: gateway.autoscaling.kind keda reads the connections from it" }}{{ end }}
-{{- if and (include "flashsale.given" (dict "root" . "name" "kafka.sasl_mechanism")) (not (has "kafka.sasl_password" $v.secrets.keys)) }}{{ fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}{{ end }}
+{{- if gt (int $v.settle.autoscaling.max) $partitions }}
+{{- $most := int $v.settle.autoscaling.max }}
+{{- fail (printf "settle.autoscaling.max is %d and kafka.partitions %d: a further process has no partition" $most $partitions) }}
+{{- end }}
+{{- if and (eq $v.gateway.autoscaling.kind "keda") (not $v.metrics.prometheus) }}
+{{- fail "metrics.prometheus: gateway.autoscaling.kind keda reads the connections from it" }}
+{{- end }}
+{{- $mechanism := include "flashsale.given" (dict "root" . "name" "kafka.sasl_mechanism") }}
+{{- if and $mechanism (not (has "kafka.sasl_password" $v.secrets.keys)) }}
+{{- fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}
+{{- end }}
 {{- range $v.schedule }}
-{{- if and .gateway (ne $v.gateway.autoscaling.kind "keda") }}{{ fail (printf "schedule %s has gateways and needs gateway.autoscaling.kind keda" .name) }}{{ end }}
-{{- if and .settle (ne $v.settle.autoscaling.kind "keda") }}{{ fail (printf "schedule %s has settling processes and needs settle.autoscaling.kind keda" .name) }}{{ end }}
-{{- if gt (int (.gateway | default 0)) (int $v.gateway.autoscaling.max) }}{{ fail (printf "schedule %s: more gateways than gateway.autoscaling.max" .name) }}{{ end }}
-{{- if gt (int (.settle | default 0)) (int $v.settle.autoscaling.max) }}{{ fail (printf "schedule %s: more settling processes than settle.autoscaling.max" .name) }}{{ end }}
+{{- if and .gateway (ne $v.gateway.autoscaling.kind "keda") }}
+{{- fail (printf "schedule %s has gateways and needs gateway.autoscaling.kind keda" .name) }}
+{{- end }}
+{{- if and .settle (ne $v.settle.autoscaling.kind "keda") }}
+{{- fail (printf "schedule %s has settling processes and needs settle.autoscaling.kind keda" .name) }}
+{{- end }}
+{{- if gt (int (.gateway | default 0)) (int $v.gateway.autoscaling.max) }}
+{{- fail (printf "schedule %s: more gateways than gateway.autoscaling.max" .name) }}
+{{- end }}
+{{- if gt (int (.settle | default 0)) (int $v.settle.autoscaling.max) }}
+{{- fail (printf "schedule %s: more settling processes than settle.autoscaling.max" .name) }}
+{{- end }}
 {{- end }}
 {{- end }}

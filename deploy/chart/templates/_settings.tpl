@@ -29,9 +29,10 @@
 {{/* A duration such as 1m30s in whole seconds, rounded up. */}}
 {{- define "flashsale.seconds" -}}
 {{- $sum := 0.0 }}
+{{- $seconds := dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 0.001 "us" 0.000001 "µs" 0.000001 "ns" 0.000000001 }}
 {{- range regexFindAll "[0-9.]+(h|ms|us|µs|ns|m|s)" . -1 }}
 {{- $unit := regexFind "[a-zµ]+$" . }}
-{{- $sum = addf $sum (mulf (float64 (trimSuffix $unit .)) (get (dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 0.001 "us" 0.000001 "µs" 0.000001 "ns" 0.000000001) $unit)) }}
+{{- $sum = addf $sum (mulf (float64 (trimSuffix $unit .)) (get $seconds $unit)) }}
 {{- end }}
 {{- ceil $sum | int }}
 {{- end }}
