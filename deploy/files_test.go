@@ -148,7 +148,7 @@ func TestFilesNameRealSettings(t *testing.T) {
 func TestProxyDoesNotRepeatPresses(t *testing.T) {
 	conf := read(t, "nginx.conf")
 	for _, line := range []string{
-		"proxy_next_upstream error;", "max_fails=1 fail_timeout=5s;", "proxy_http_version 1.1;",
+		"proxy_next_upstream error timeout;", "max_fails=1 fail_timeout=5s;", "proxy_http_version 1.1;",
 		`proxy_set_header Connection "";`, "location /v1/ {",
 		"proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;", "proxy_read_timeout 35s;",
 	} {

@@ -51,6 +51,7 @@ type Gateway struct {
 	reads    atomic.Int64 // look-ups of orders between admission and answer
 	stopping chan struct{}
 	stopOnce sync.Once
+	calm     atomic.Bool // the listeners are about to be closed: answers leave connections open, so that few are opened
 
 	mu        sync.Mutex
 	listeners []*boundedListener
@@ -120,6 +121,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		_ = listener.Close() // the only possible error: it is closed already
 	}
 	g.mu.Unlock()
+	g.calm.Store(false)
 	g.forsake(ctx)
 	if err := g.server.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("shut down the buyers' listener: %w", err)
@@ -127,13 +129,14 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// farewell waits for FarewellTime while the gateway still serves buyers and closes each connection after an answer.
+// farewell waits for FarewellTime while the gateway still serves buyers and closes each connection after an answer. In the
+// last quarter answers leave connections open: a proxy that opened one for each press until the listener is closed would have
+// some reset by it.
 func (g *Gateway) farewell(ctx context.Context) {
-	timer := time.NewTimer(g.options.FarewellTime)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	calm := g.options.FarewellTime / 4
+	if role.Pause(ctx, g.options.FarewellTime-calm) {
+		g.calm.Store(true)
+		role.Pause(ctx, calm)
 	}
 }
 

@@ -24,7 +24,7 @@ func CloseListener(listener net.Listener) (accepted []net.Conn, err error) {
 	var fault error
 	err = raw.Control(func(fd uintptr) {
 		waiting = takeAll(int(fd))
-		fault = syscall.Shutdown(int(fd), syscall.SHUT_RD) // at once: whoever connects between the two is reset
+		fault = syscall.Shutdown(int(fd), syscall.SHUT_RD) // at once: who connects between the two is reset
 	})
 	if fault != nil {
 		err = errors.Join(err, fmt.Errorf("stop listening on %s: %w", listener.Addr(), fault))
