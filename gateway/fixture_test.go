@@ -229,7 +229,7 @@ func (s *scene) metric(name, label, value string) float64 {
 				}
 			}
 			if family.GetName() == name && label == "" {
-				return m.GetCounter().GetValue()
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

@@ -45,6 +45,13 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
+// connectionGauge is the metric of the open connections, by which gateways are scaled.
+func (g *Gateway) connectionGauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_buyer_connections", Help: "Open connections of buyers.",
+	}, func() float64 { return float64(g.connections()) })
+}
+
 // purchased counts one purchase request by its outcome.
 func (m *metrics) purchased(o sale.Outcome) { m.counters[o].Inc() }
 

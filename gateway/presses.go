@@ -47,12 +47,7 @@ func (p *presses) read() (counts sale.Presses, sum int64) {
 
 // Pulse returns what the gateway has counted. It costs about 0.1 µs for each sale, and 1 µs more for each that was pressed.
 func (g *Gateway) Pulse() sale.GatewayPulse {
-	p := sale.GatewayPulse{Latency: g.metrics.latencyOf(routePurchase), InFlight: g.inFlight.Load()}
-	g.mu.Lock()
-	for _, listener := range g.listeners {
-		p.Connections += listener.open.Load()
-	}
-	g.mu.Unlock()
+	p := sale.GatewayPulse{Latency: g.metrics.latencyOf(routePurchase), InFlight: g.inFlight.Load(), Connections: g.connections()}
 	if catalogue := g.catalogue.current.Load(); catalogue != nil {
 		p.Sales, p.Other = catalogue.busiest(sale.MaxPulseSales)
 	}

@@ -98,7 +98,7 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 		g.serveOther(ctx, route, at, &h)
 	}
 	g.identify(ctx, h.ownID())
-	if g.draining() {
+	if g.draining() && !g.calm.Load() {
 		ctx.SetConnectionClose()
 	}
 	took := time.Since(ctx.Time())

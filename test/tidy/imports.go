@@ -70,7 +70,7 @@ var directions = map[string]direction{
 			"how it is called"},
 	"rehearse": {[]string{"app", "sale", "settings", "role", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},
 		"a rehearsal is an assembly as app is: it makes a deployment of its own, is a client of it, and removes it"},
-	"cli": {[]string{"app", "sale", "logs", "settings", "kafka", "store", "adminclient", "audit", "doctor", "embedded",
+	"cli": {[]string{"app", "sale", "logs", "settings", "role", "kafka", "store", "adminclient", "audit", "doctor", "embedded",
 		"loadtest", "rehearse", "terminal"},
 		"a command asks app for a process, or a room for one answer; the hot path's rooms are assembled by app alone"},
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
