@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
 // Gateway serves buyers. Create it with New, call Run in one goroutine and Serve in others, and end it with Shutdown.
@@ -69,7 +70,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o), requests: newRequestPrefix(),
-		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
+		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout, presses: numbers.presses},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),
 		latchWatcher: newLatchWatcher(d, o.StoreTimeout),
@@ -166,6 +167,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
 	start(g.followCatalogue().Run)
+	start(g.every("busiest sales", series.JudgeEvery, g.judgePresses).Run)
 	start(g.watchLatches().Run)
 	for range ownersLoaders {
 		start(g.readOwners)

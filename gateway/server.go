@@ -54,7 +54,7 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	return &boundedListener{
 		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
 		slack:   min(g.options.ReadTimeout, g.options.WriteTimeout, g.options.IdleTimeout) / 10,
-		refused: func() { g.metrics.purchased(sale.OutcomeOverloaded) },
+		refused: func() { g.metrics.purchased(nil, sale.OutcomeOverloaded) },
 	}
 }
 
@@ -79,17 +79,16 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	route = routeOf(ctx, at.path)
 	switch {
 	case h.broken():
-		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
+		g.metrics.purchased(nil, g.refuse(ctx, sale.OutcomeMalformed))
 		hangUp(ctx)
 	case route == routePurchase:
 		var of *liveSale // stays nil when the path has no sale, or no SKU of it, that buyers see
 		outcome := g.purchase(ctx, at, &h, &of)
-		g.metrics.purchased(outcome)
-		of.pressed(outcome)
+		g.metrics.purchased(of, outcome)
 	case route == routeNone && at.path == pathNone && g.pages != nil && (ctx.IsGet() || ctx.IsHead()):
 		g.pages(ctx)
 	case route == routeNone:
-		g.metrics.purchased(g.nowhere(ctx, at.path))
+		g.metrics.purchased(nil, g.nowhere(ctx, at.path))
 	default:
 		g.serveOther(ctx, route, at, &h)
 	}
@@ -97,7 +96,7 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	if g.draining() {
 		ctx.SetConnectionClose()
 	}
-	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()), "")
 }
 
 // serveOther answers every request that is not a purchase.
@@ -148,7 +147,7 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 	})
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	g.identify(ctx, h.ownID())
-	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
+	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()), "")
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is
@@ -171,7 +170,7 @@ func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 		hangUp(ctx)
 		return
 	}
-	g.metrics.purchased(g.refuse(ctx, outcome))
+	g.metrics.purchased(nil, g.refuse(ctx, outcome))
 	hangUp(ctx)
 }
 
