@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"flashsale/sale"
 )
 
 // Drivers of Open.
@@ -20,6 +22,9 @@ type Options struct {
 	Driver         string // DriverMySQL or DriverSQLite
 	DSN            string // in the driver's format; Open overrides the parameters on which the engine depends
 	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+
+	// Moved is called after a commit that has brought orders of a sale to a status; nil: it is not called.
+	Moved func(saleID string, status sale.OrderStatus, orders int64)
 }
 
 // minConnections: a migration has its lock on one connection and works on another.
@@ -40,6 +45,7 @@ type Store struct {
 	settled     settledBuyers
 	passed      passedOrders
 	payments    seenPayments
+	statuses    statuses
 	filterPage  int   // rows that a settlement reads into a filter; tests take fewer
 	feedWindow  int   // rows that a page of the feed looks at; tests take fewer
 	letterBytes int64 // bytes of the records of a page of dead letters; tests take fewer
@@ -72,7 +78,7 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
 	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
-		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes}
+		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes, statuses: statuses{moved: options.Moved}}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}
