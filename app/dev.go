@@ -24,11 +24,12 @@ type Dev struct{ site *site }
 func OpenDev(ctx context.Context, s *settings.Settings, log logs.Log, engines *embedded.Engines) (*Dev, error) {
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
-	db, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN})
+	orders := newOrderCounts(log)
+	db, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN, Moved: orders.moved})
 	if err != nil {
 		return nil, err
 	}
-	site, err := newSite(s, log, db, true)
+	site, err := newSite(s, log, db, orders, true)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,26 +34,29 @@ type site struct {
 	identity *recovery.Identity
 	holder   string // the unique name of this process in leases
 	registry *prometheus.Registry
+	orders   *orderCounts
+	shared   bool         // both roles of a process have this site, and the gateway shows what it counts
 	pages    http.Handler // of the buyers' listener besides its API; nil in production
 }
 
 func openSite(s *settings.Settings, log logs.Log) (*site, error) {
-	db, err := OpenStore(s)
+	orders := newOrderCounts(log)
+	db, err := openStore(s, orders.moved)
 	if err != nil {
 		return nil, err
 	}
-	return newSite(s, log, db, false)
+	return newSite(s, log, db, orders, false)
 }
 
 // newSite takes over db: it closes db when it fails, and close closes it later.
-func newSite(s *settings.Settings, log logs.Log, db *store.Store, embedded bool) (*site, error) {
+func newSite(s *settings.Settings, log logs.Log, db *store.Store, orders *orderCounts, embedded bool) (*site, error) {
 	redis, err := dialRedis(s, embedded)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &site{
 		settings: s, log: log.Logger, level: log.Level, db: db, redis: redis, registry: newRegistry(),
-		identity: recovery.NewIdentity(redis, db, log.Logger), holder: newHolder(),
+		identity: recovery.NewIdentity(redis, db, log.Logger), holder: newHolder(), orders: orders, shared: embedded,
 	}, nil
 }
 
@@ -68,11 +72,18 @@ func newHolder() string {
 	return fmt.Sprintf("%.40s/%d/%x", host, os.Getpid(), life)
 }
 
+// runtimeMetrics are those of Go's runtime besides the usual ones of a Go process: how long goroutines wait for a processor and the
+// world stands still for the garbage collector, as histograms; what the collector takes of the processors; what mutexes cost; and
+// the memory by its use. Together they have about 50 series.
+var runtimeMetrics = regexp.MustCompile(
+	`^/(sched/latencies|sched/pauses/total/gc|cpu/classes/gc/total|cpu/classes/total|sync/mutex/wait/total|memory/classes/.*):`)
+
 // newRegistry returns a registry with the metrics of every process.
 func newRegistry() *prometheus.Registry {
 	b := ThisBuild()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit), collectors.NewGoCollector(),
+	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit),
+		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: runtimeMetrics})),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }

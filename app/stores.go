@@ -2,14 +2,18 @@ package app
 
 import (
 	"flashsale/kafka"
+	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/store"
 )
 
 // OpenStore opens the database in the settings. The database need not be up yet.
-func OpenStore(s *settings.Settings) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
+func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil) }
+
+// openStore is OpenStore for a process that counts the orders which it moves.
+func openStore(s *settings.Settings, moved func(string, sale.OrderStatus, int64)) (*store.Store, error) {
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), Moved: moved})
 }
 
 // OpenRedis prepares the connections to the Redis in the settings, for a command.

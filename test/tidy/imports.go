@@ -61,8 +61,8 @@ var directions = map[string]direction{
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},
 	"loadtest": {[]string{"sale", "socket", "report"},
 		"the load test is a client: it sees the engine from outside, as a shop does"},
-	"app": {[]string{"sale", "logs", "settings", "role", "scripts", "kafka", "gateway", "reserve", "recovery", "settle", "events",
-		"expiry", "brake", "store", "admin", "console", "pulse", "embedded"},
+	"app": {[]string{"sale", "logs", "settings", "role", "series", "scripts", "kafka", "gateway", "reserve", "recovery", "settle",
+		"events", "expiry", "brake", "store", "admin", "console", "pulse", "embedded"},
 		"app assembles the processes without a command line or a load test: what a process is made of does not depend on " +
 			"how it is called"},
 	"rehearse": {[]string{"app", "sale", "settings", "role", "report", "scripts", "kafka", "store", "adminclient", "loadtest"},
