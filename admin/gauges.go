@@ -238,8 +238,8 @@ type exported struct {
 	rate    rate
 }
 
-// addStock exports each SKU's units, and appends the SKUs to order. While a bucket is being rebuilt, the SKU keeps its last coherent
-// numbers.
+// addStock exports each SKU's units, and appends the SKUs to order. While a bucket is being rebuilt, the SKU keeps its last
+// coherent numbers.
 func (g *Gauges) addStock(
 	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]exported, order *[][2]string,
 ) []prometheus.Metric {

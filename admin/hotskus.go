@@ -45,8 +45,8 @@ func (r rate) next(sum sale.Stock, now time.Time) rate {
 	return next
 }
 
-// hotMetrics returns the rates of the busiest SKUs. order has every SKU once. Of SKUs that are as busy, those that were shown come
-// first and then the earlier ones of order, so that an idle engine shows the same ones all the time. It replaces shown.
+// hotMetrics returns the rates of the busiest SKUs. order has every SKU once. Of SKUs that are as busy, those that were shown
+// come first and then the earlier ones of order, so that an idle engine shows the same ones all the time. It replaces shown.
 func hotMetrics(order [][2]string, sums map[[2]string]exported, shown map[[2]string]bool) []prometheus.Metric {
 	type hot struct {
 		key  [2]string

@@ -20,7 +20,8 @@ func TestStatesOfTheSalesThatMatter(t *testing.T) {
 		for i := range count {
 			begin := now.Add(starts + time.Duration(i)*time.Minute)
 			sales = append(sales, sale.Sale{
-				ID: fmt.Sprintf("%s-%d", state, i), State: state, StartsAt: sale.Time{Time: begin}, EndsAt: sale.Time{Time: begin.Add(time.Hour)},
+				ID: fmt.Sprintf("%s-%d", state, i), State: state, StartsAt: sale.Time{Time: begin},
+				EndsAt: sale.Time{Time: begin.Add(time.Hour)},
 			})
 		}
 	}

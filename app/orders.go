@@ -34,7 +34,7 @@ func newOrderCounts(log logs.Log) *orderCounts {
 	}
 	return &orderCounts{log: log, Family: series.New(prometheus.CounterOpts{
 		Name: "flashsale_orders_total",
-		Help: "Orders that this process has brought to a status in the database, of the busiest sales by themselves.",
+		Help: "Orders that this process has brought to a status; other: of all but the busiest sales.",
 	}, "status", labels)}
 }
 

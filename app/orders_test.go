@@ -18,7 +18,7 @@ func TestOrdersAreCountedByStatus(t *testing.T) {
 	c.moved("autumn", sale.StatusPaid, 2)
 	c.moved("autumn", sale.StatusHeld, 9)
 	require.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(`
-# HELP flashsale_orders_total Orders that this process has brought to a status in the database, of the busiest sales by themselves.
+# HELP flashsale_orders_total Orders that this process has brought to a status; other: of all but the busiest sales.
 # TYPE flashsale_orders_total counter
 flashsale_orders_total{sale="autumn",status="cancelled"} 0
 flashsale_orders_total{sale="autumn",status="confirmed"} 3

@@ -72,9 +72,9 @@ func newHolder() string {
 	return fmt.Sprintf("%.40s/%d/%x", host, os.Getpid(), life)
 }
 
-// runtimeMetrics are those of Go's runtime besides the usual ones of a Go process: how long goroutines wait for a processor and the
-// world stands still for the garbage collector, as histograms; what the collector takes of the processors; what mutexes cost; and
-// the memory by its use. Together they have about 50 series.
+// runtimeMetrics are those of Go's runtime besides the usual ones of a Go process: how long goroutines wait for a processor
+// and the world stands still for the garbage collector, as histograms; what the collector takes of the processors; what
+// mutexes cost; and the memory by its use. Together they have about 50 series.
 var runtimeMetrics = regexp.MustCompile(
 	`^/(sched/latencies|sched/pauses/total/gc|cpu/classes/gc/total|cpu/classes/total|sync/mutex/wait/total|memory/classes/.*):`)
 
@@ -82,8 +82,8 @@ var runtimeMetrics = regexp.MustCompile(
 func newRegistry() *prometheus.Registry {
 	b := ThisBuild()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit),
-		collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: runtimeMetrics})),
+	more := collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: runtimeMetrics})
+	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit), collectors.NewGoCollector(more),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }

@@ -41,12 +41,12 @@ type backlog struct {
 func newBacklog() *backlog {
 	return &backlog{
 		unpaid: prometheus.NewDesc("flashsale_unpaid_orders",
-			"Confirmed orders that are not paid yet and whose payment time ends; other: of the sales beyond the 100 with the most.",
+			"Confirmed orders whose payment time runs; other: beyond the 100 sales with the most.",
 			[]string{"sale"}, nil),
 		overdue: prometheus.NewDesc("flashsale_overdue_orders",
-			"Unpaid orders whose payment time is over and that have not expired yet, without those of frozen sales.", nil, nil),
+			"Unpaid orders that are to expire and have not yet; those of frozen sales are not.", nil, nil),
 		oldest: prometheus.NewDesc("flashsale_overdue_oldest_seconds",
-			"Time since the end of the payment time of the order that is longest overdue, 0 when none is.", nil, nil),
+			"For how long the order that is longest overdue is so, 0 when none is.", nil, nil),
 	}
 }
 

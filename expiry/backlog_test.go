@@ -28,13 +28,13 @@ func TestBacklogIsShown(t *testing.T) {
 		{Sale: "winter", Orders: 9},
 	}}))
 	require.NoError(t, testutil.CollectAndCompare(b, strings.NewReader(`
-# HELP flashsale_overdue_oldest_seconds Time since the end of the payment time of the order that is longest overdue, 0 when none is.
+# HELP flashsale_overdue_oldest_seconds For how long the order that is longest overdue is so, 0 when none is.
 # TYPE flashsale_overdue_oldest_seconds gauge
 flashsale_overdue_oldest_seconds 1.5
-# HELP flashsale_overdue_orders Unpaid orders whose payment time is over and that have not expired yet, without those of frozen sales.
+# HELP flashsale_overdue_orders Unpaid orders that are to expire and have not yet; those of frozen sales are not.
 # TYPE flashsale_overdue_orders gauge
 flashsale_overdue_orders 4
-# HELP flashsale_unpaid_orders Confirmed orders that are not paid yet and whose payment time ends; other: of the sales beyond the 100 with the most.
+# HELP flashsale_unpaid_orders Confirmed orders whose payment time runs; other: beyond the 100 sales with the most.
 # TYPE flashsale_unpaid_orders gauge
 flashsale_unpaid_orders{sale="autumn"} 7
 flashsale_unpaid_orders{sale="other"} 2

@@ -32,7 +32,7 @@ const (
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	refusals := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "flashsale_token_refusals_total", Help: "Requests of buyers that were answered 401, by what is wrong with the token.",
+		Name: "flashsale_token_refusals_total", Help: "Buyers' requests that were answered 401, by what is wrong with the token.",
 	}, []string{"reason"})
 	m := &metrics{
 		presses: series.New(prometheus.CounterOpts{

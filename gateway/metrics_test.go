@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestSellingSalesHaveSeriesFirst(t *testing.T) {
 	var sales []sale.Sale
 	add := func(prefix string, count int, change func(*sale.Sale)) {
 		for i := range count {
-			sales = append(sales, autumn(change, func(one *sale.Sale) { one.ID = prefix + string(rune('a'+i/26)) + string(rune('a'+i%26)) }))
+			sales = append(sales, autumn(change, func(one *sale.Sale) { one.ID = prefix + strconv.Itoa(i) }))
 		}
 	}
 	add("a-ended-", 90, func(one *sale.Sale) { one.State = sale.StateClosed })
@@ -67,8 +68,8 @@ func (s *scene) durationOf(route, status string) *dto.Histogram {
 	require.NoError(s.t, err)
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			if family.GetName() == "flashsale_http_request_duration_seconds" && m.GetLabel()[0].GetValue() == route &&
-				m.GetLabel()[1].GetValue() == status {
+			if family.GetName() == "flashsale_http_request_duration_seconds" &&
+				m.GetLabel()[0].GetValue() == route && m.GetLabel()[1].GetValue() == status {
 				return m.GetHistogram()
 			}
 		}
@@ -76,7 +77,8 @@ func (s *scene) durationOf(route, status string) *dto.Histogram {
 	return nil
 }
 
-// The durations have native buckets beside the classic ones, within a bound, and the pulse's latency still reads the classic ones.
+// The durations have native buckets beside the classic ones, within a bound, and the pulse's latency still reads the classic
+// ones.
 func TestDurationsAreNativeToo(t *testing.T) {
 	s := newScene(t)
 	m := s.gateway.metrics

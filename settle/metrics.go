@@ -22,7 +22,7 @@ func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) 
 		}),
 		records: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_records_total",
-			Help: "Records of the orders topic that have reached their end: settled, settled before, or put into the dead letters.",
+			Help: "Records that have reached their end: settled, now or before, or put into the dead letters.",
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_retries_total",

@@ -154,7 +154,9 @@ func (c clerk) ExpireOrders(ctx context.Context, limit int, freezeAfter time.Dur
 }
 
 func (c clerk) UnpaidOrders(ctx context.Context) ([]sale.UnpaidOrders, error) {
-	return ask(ctx, c, "unpaid", func(ctx context.Context, d *database) ([]sale.UnpaidOrders, error) { return d.UnpaidOrders(ctx) })
+	return ask(ctx, c, "unpaid", func(ctx context.Context, d *database) ([]sale.UnpaidOrders, error) {
+		return d.UnpaidOrders(ctx)
+	})
 }
 
 func (c clerk) FreezeHolds(ctx context.Context, id string) (sale.Sale, error) {
