@@ -20,8 +20,8 @@ func outcomeLabels() []string {
 	return labels
 }
 
-// judgePresses decides which sales have series of their own in flashsale_purchases_total. Of sales that nobody presses, those that
-// sell come first, and then those that will.
+// judgePresses decides which sales have series of their own in flashsale_purchases_total. Of sales that nobody presses, those
+// that sell come first, and then those that will.
 func (g *Gateway) judgePresses(context.Context) error {
 	catalogue, now := g.catalogue.current.Load(), g.stock.Now()
 	if catalogue == nil {

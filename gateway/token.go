@@ -59,7 +59,8 @@ type grant struct {
 	begins  int64 // Unix milliseconds, 0 = at once
 }
 
-// fault returns why the token is not valid now: now must be within the grant and the end at most lifetime ahead, both with leeway.
+// fault returns why the token is not valid now: now must be within the grant and the end at most lifetime ahead, both with
+// leeway.
 func (g *grant) fault(now time.Time, lifetime time.Duration) tokenFault {
 	ms := now.UnixMilli()
 	switch {

@@ -30,9 +30,9 @@ type mac struct {
 	hash hash.Hash
 }
 
-// readHeader reads the header of a token. It returns a fault if the header is no base64url, if the algorithm is not HS256, or if the
-// header has a critical parameter, because the gateway implements none (RFC 7515, 4.1.11). usual is false, and there is no key id,
-// for a header that the scanner does not read: a general decoder then decides after the check of the signature.
+// readHeader reads the header of a token. It returns a fault if the header is no base64url, if the algorithm is not HS256, or
+// if the header has a critical parameter, because the gateway implements none (RFC 7515, 4.1.11). usual is false, and there is
+// no key id, for a header that the scanner does not read: a general decoder then decides after the check of the signature.
 func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual bool, fault tokenFault) {
 	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
 		return nil, false, 0

@@ -161,8 +161,8 @@ func TestAForgottenSale(t *testing.T) {
 	require.Equal(t, 1.0, scraped(t, f)["new/queued"], "there is room again")
 }
 
-// Over any course of events, each series only rises as long as it exists and when it is back, and what the series of a scraper have
-// risen by is what was counted.
+// Over any course of events, each series only rises as long as it exists and when it is back, and what the series of a scraper
+// have risen by is what was counted.
 func TestNoSeriesGoesBackwardsAndNoCountIsLost(t *testing.T) {
 	random, now := rand.New(rand.NewPCG(1, 2)), time.Now()
 	f := New(opts, "outcome", []string{"queued", "sold_out"})

@@ -69,7 +69,8 @@ func (f *Family) judged(s *Sale, rank func(id string) int) candidate {
 	return c
 }
 
-// replace gives series to those of the best that have none, the best first, and takes them from sales that are not among the best.
+// replace gives series to those of the best that have none, the best first, and takes them from sales that are not among the
+// best.
 func (f *Family) replace(best []candidate, now time.Time) {
 	keeps := make(map[*Sale]bool, len(best))
 	for _, c := range best {
