@@ -12,6 +12,7 @@ import (
 
 	"flashsale/access"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Probes is the listener of a process without an API of its own: /metrics, /livez and /readyz, and for operators the process's
@@ -30,9 +31,10 @@ type ProbesOptions struct {
 	ClockAhead ClockAhead
 	Stores     *StoreWatch // shown by /readyz; nil: none is
 	Tokens     []access.Token
-	LogLevel   LogLevel // nil: the process has no routes for it
-	Process    string   // the name of this process
-	Notes      Notes    // nil: refusals are not written into the trail
+	LogLevel   LogLevel        // nil: the process has no routes for it
+	Process    string          // the name of this process
+	Tracer     *tracing.Tracer // nil: no spans
+	Notes      Notes           // nil: refusals are not written into the trail
 	Logger     *slog.Logger
 }
 
@@ -44,7 +46,7 @@ func NewProbes(o ProbesOptions) *Probes {
 	p := &Probes{
 		door: &door{
 			people: access.NewTokens(o.Tokens), strangers: newStrangers(o.Registerer, o.Logger), notes: o.Notes,
-			bodyLimit: bodyLimit, process: o.Process, log: o.Logger,
+			bodyLimit: bodyLimit, process: o.Process, tracer: o.Tracer, log: o.Logger,
 		},
 		stopper: newStopper(), mux: http.NewServeMux(),
 	}

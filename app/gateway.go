@@ -95,6 +95,7 @@ func (r *gatewayRole) build() (err error) {
 		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
 		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
 		Breaker:      breakers, Report: r.db, Buckets: r.db, Registerer: r.registry, Log: r.log,
+		Tracer: r.tracer, Topic: kafka.TopicsOf(r.settings.Namespace).Orders,
 	})
 	if r.catalogue, err = r.db.Apart(catalogueConnections); err != nil {
 		return err
@@ -108,9 +109,10 @@ func (r *gatewayRole) build() (err error) {
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime, Log: r.log,
 		TrustedProxies: g.TrustedProxies, MaxConnections: boundConnections(r.log, g.MaxConnections),
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
+		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
 		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
-		Checks: r.waiting(r.started), Registerer: r.registry,
+		Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
 		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
 	if err != nil {
@@ -130,7 +132,7 @@ func (r *gatewayRole) build() (err error) {
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
-		Console: console.Handler(), LogLevel: r.level, Process: r.holder,
+		Console: console.Handler(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer,
 		Live: r.db, Pulses: r.recorder, Stores: r.stores,
 	})
 	return nil

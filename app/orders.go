@@ -20,6 +20,9 @@ type orderCounts struct {
 	log logs.Log
 }
 
+// movedOrders is called with the orders of a sale that a commit has brought to a status.
+type movedOrders func(saleID string, status sale.OrderStatus, orders int64)
+
 // orderStatuses returns the statuses that an order gets in the database.
 func orderStatuses() []sale.OrderStatus {
 	return []sale.OrderStatus{

@@ -81,20 +81,20 @@ func (r *settleRole) build() (err error) {
 	}
 	r.controller = recovery.NewController(recovery.ControllerOptions{
 		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
-		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.archiver = newArchiver(r.site)
 	r.relay = recovery.NewRelay(recovery.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.db, Owner: r.holder, Watched: r.controller.Watched,
-		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
+		Deadline: r.settings.Reserve.RelayDeadline, Tracer: r.tracer, Log: r.log,
 	})
 	r.outbox = recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
-		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.events, err = events.NewPublisher(events.PublisherOptions{
 		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.db, Leases: r.db, Owner: r.holder,
 		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
-		Refused: refusals.Of("events"),
+		Refused: refusals.Of("events"), Tracer: r.tracer,
 	})
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (r *settleRole) build() (err error) {
 	r.settler, err = settle.New(settle.Options{
 		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
-		Refused:       refusals.Of("dead"),
+		Refused: refusals.Of("dead"), Tracer: r.tracer,
 		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.db, r.registry)
 	if err != nil {
@@ -178,7 +178,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
 			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead, Stores: r.stores,
-			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Notes: r.db,
+			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer, Notes: r.db,
 			Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)

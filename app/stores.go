@@ -2,18 +2,17 @@ package app
 
 import (
 	"flashsale/kafka"
-	"flashsale/sale"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/store"
+	"flashsale/tracing"
 )
 
-// OpenStore opens the database in the settings. The database need not be up yet.
-func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil) }
+// OpenStore opens the database in the settings, for a command. The database need not be up yet.
+func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil, nil) }
 
-// openStore is OpenStore for a process that counts the orders which it moves.
-func openStore(s *settings.Settings, moved func(string, sale.OrderStatus, int64)) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), Moved: moved})
+func openStore(s *settings.Settings, tracer *tracing.Tracer, moved movedOrders) (*store.Store, error) {
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), Tracer: tracer, Moved: moved})
 }
 
 // OpenRedis prepares the connections to the Redis in the settings, for a command.

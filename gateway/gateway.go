@@ -15,6 +15,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/series"
+	"flashsale/tracing"
 )
 
 // Gateway serves buyers. Create it with New, call Run in one goroutine and Serve in others, and end it with Shutdown.
@@ -26,6 +27,7 @@ type Gateway struct {
 	checks    func() map[string]string
 	refusals  *refusals
 	metrics   *metrics
+	tracer    *tracing.Tracer
 	server    *fasthttp.Server
 	pages     fasthttp.RequestHandler // nil: there are none
 	requests  []byte                  // the beginning of the ids of requests without an id
@@ -69,7 +71,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
-		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o), requests: newRequestPrefix(),
+		refusals: newRefusals(), metrics: numbers, tracer: d.Tracer, tokens: newTokens(o), requests: newRequestPrefix(),
 		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout, presses: numbers.presses},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),

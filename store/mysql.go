@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"flashsale/tracing"
 )
 
 func mysqlDialect() *dialect {
@@ -61,7 +63,7 @@ const (
 	sqlReadCommitted = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 )
 
-func openMySQL(dsn string) (*sql.DB, error) {
+func openMySQL(dsn string, tracer *tracing.Tracer) (*sql.DB, error) {
 	config, err := mysqlConfig(dsn)
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func openMySQL(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read DSN: %w", err)
 	}
-	return sql.OpenDB(sessionConnector{connector}), nil
+	return tracer.OpenDB(sessionConnector{connector}, "mysql"), nil
 }
 
 // mysqlConfig reads a DSN and sets what the store depends on: times are text (see moment), ids compare by bytes, affected rows

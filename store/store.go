@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Drivers of Open.
@@ -19,9 +20,10 @@ const (
 
 // Options are the database of a Store.
 type Options struct {
-	Driver         string // DriverMySQL or DriverSQLite
-	DSN            string // in the driver's format; Open overrides the parameters on which the engine depends
-	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Driver         string          // DriverMySQL or DriverSQLite
+	DSN            string          // in the driver's format; Open overrides the parameters on which the engine depends
+	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Tracer         *tracing.Tracer // nil: statements have no spans
 
 	// Moved is called after a commit that has brought orders of a sale to a status; nil: it is not called.
 	Moved func(saleID string, status sale.OrderStatus, orders int64)
@@ -55,7 +57,7 @@ type Store struct {
 
 // Open checks the options and returns a Store. It does not connect to the database.
 func Open(options Options) (*Store, error) {
-	var open func(dsn string) (*sql.DB, error)
+	var open func(dsn string, tracer *tracing.Tracer) (*sql.DB, error)
 	var d *dialect
 	switch options.Driver {
 	case DriverMySQL:
@@ -65,7 +67,7 @@ func Open(options Options) (*Store, error) {
 	default:
 		return nil, fmt.Errorf("open store: driver %q is neither %s nor %s", options.Driver, DriverMySQL, DriverSQLite)
 	}
-	db, err := open(options.DSN)
+	db, err := open(options.DSN, options.Tracer)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
