@@ -126,7 +126,7 @@ func goRuntime() Dashboard {
 		view{"Heap", bytesUnit, "Memory of the objects on the heap.",
 			one(`go_memory_classes_heap_objects_bytes`+of, "{{job}} {{instance}}")},
 		view{"Pauses of the garbage collector", seconds, "The longest pause of the recent collections.",
-			one(`go_gc_duration_seconds{job=~"flashsale-.*",instance=~"$instance",quantile="1"}`, "{{job}} {{instance}}")},
+			one(`go_gc_duration_seconds{job=~"flashsale-.*",instance=~"$instance",quantile=~"1|1.0"}`, "{{job}} {{instance}}")},
 		view{"Wait for a processor", seconds, "How long goroutines that could run have waited for it.",
 			quantiles("go_sched_latencies_seconds", of, "instance")},
 		view{"Goroutines", count, "Goroutines of a process.", one(`go_goroutines`+of, "{{job}} {{instance}}")},
