@@ -102,7 +102,6 @@ func (g *Governor) Run(ctx context.Context) {
 	if g.Bounds.off() {
 		g.shown.own(true) // 0 in every such process, so that a screen shows that there is no brake
 		g.endLeftover(ctx)
-		g.shown.own(false)
 		return
 	}
 	own := &lease.Lease{Leases: g.Leases, Name: lease.Brake, Owner: g.Owner, Log: g.Log, Owned: g.shown.own}
