@@ -2,10 +2,10 @@
 # Prometheus 2.42.0 with client_golang 1.25.0: the same metric is stored under other labels when the process begins to offer
 # OpenMetrics, and loses its classic buckets when Prometheus begins to ingest native histograms.
 #
-# EnableOpenMetrics of promhttp adds a format, and Prometheus chooses it without being told. OpenMetrics writes `le` and `quantile`
-# as floats, so that `le="1"` of the text becomes `le="1.0"`: another series, which a rule or a panel that names `le="1"` does not
-# find. With the feature native-histograms, Prometheus scrapes protocol buffers and keeps the native form alone of a histogram that
-# has both; later versions have a setting that keeps both.
+# EnableOpenMetrics of promhttp adds a format, and Prometheus chooses it without being told. OpenMetrics writes `le` and
+# `quantile` as floats, so that `le="1"` of the text becomes `le="1.0"`: another series, which a rule or a panel that names
+# `le="1"` does not find. With the feature native-histograms, Prometheus scrapes protocol buffers and keeps the native form
+# alone of a histogram that has both; later versions have a setting that keeps both.
 source "$(dirname "$0")/lib.sh"
 BASE=$(port 3)
 go_program github.com/prometheus/client_golang@v1.25.0 <<'GO'

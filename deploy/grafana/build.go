@@ -72,7 +72,7 @@ func dashboard(uid, title, says string, more []Variable, views ...view) Dashboar
 // choice is a variable whose values are those of a label.
 func choice(name, label, metric string) Variable {
 	return Variable{
-		Name: name, Label: label, Type: "query", Query: fmt.Sprintf("label_values(%s, %s)", metric, name), Datasource: &prometheus,
-		Refresh: 2, Multi: true, IncludeAll: true, AllValue: ".*",
+		Name: name, Label: label, Type: "query", Query: fmt.Sprintf("label_values(%s, %s)", metric, name),
+		Datasource: &prometheus, Refresh: 2, Multi: true, IncludeAll: true, AllValue: ".*",
 	}
 }

@@ -22,7 +22,8 @@ func saleLive() Dashboard {
 		view{"Presses by outcome", perSecond, "Presses of Buy a second, by their answer. Refusals are no fault.",
 			one(`sum by (outcome) (rate(flashsale_purchases_total{sale=~"$sale"}[$__rate_interval]))`, "{{outcome}}")},
 		view{"Orders taken", perSecond, "Orders a second, queued in Kafka or held in Redis.",
-			one(`sum by (sale) (rate(flashsale_purchases_total{sale=~"$sale",outcome=~"queued|held"}[$__rate_interval]))`, "{{sale}}")},
+			one(`sum by (sale) (rate(flashsale_purchases_total{sale=~"$sale",outcome=~"queued|held"}[$__rate_interval]))`,
+				"{{sale}}")},
 		view{"Time of a press", seconds, "Time from a press's last byte to the first byte of its answer, of all sales.",
 			quantiles("flashsale_http_request_duration_seconds", `{route="purchase"}`, "")},
 		view{"Units by place", count, "Where the units are: loaded = available + in_flight + settled - released.",
@@ -41,7 +42,7 @@ func saleLive() Dashboard {
 			one(`max by (sale) (flashsale_holds_frozen{sale=~"$sale"})`, "{{sale}}")},
 		view{"Units that the books lack", count, "By how much the stock equation is off; anything but 0 is a fault.",
 			one(`sum by (sale, sku) (abs(flashsale_conservation_error_units{sale=~"$sale"}))`, "{{sale}} {{sku}}")},
-		view{"Refused tokens", perSecond, "Requests a second that were answered 401, of all sales, by what is wrong with the token.",
+		view{"Refused tokens", perSecond, "Requests a second that were answered 401, of all sales, by the fault of the token.",
 			one(`sum by (reason) (rate(flashsale_token_refusals_total[$__rate_interval]))`, "{{reason}}")},
 	)
 }
@@ -50,7 +51,8 @@ func engine() Dashboard {
 	return dashboard("flashsale-engine", "flashsale: the engine", "The path of an order, and what waits on it.", nil,
 		view{"Requests by route", perSecond, "Answered requests of buyers a second.",
 			one(`sum by (route) (rate(flashsale_http_request_duration_seconds_count[$__rate_interval])) or `+
-				`sum by (route) (histogram_count(rate(flashsale_http_request_duration_seconds[$__rate_interval])))`, "{{route}}")},
+				`sum by (route) (histogram_count(rate(flashsale_http_request_duration_seconds[$__rate_interval])))`,
+				"{{route}}")},
 		view{"Time of requests", seconds, "Time of a request by route.",
 			quantiles("flashsale_http_request_duration_seconds", "", "route")},
 		view{"Orders of a batch", count, "Orders that one call of the script takes, on average: 1 when the gateway is not busy.",
@@ -73,8 +75,11 @@ func engine() Dashboard {
 			[]query{{`max(flashsale_outbox_waiting_rows)`, "outbox"}, {`max(flashsale_events_waiting_rows)`, "events"}}},
 		view{"Events", perSecond, "Events a second that the events topic has taken.",
 			one(`sum(rate(flashsale_events_published_total[$__rate_interval]))`, "events")},
-		view{"Expiry", count, "Orders whose time to pay is over and that wait to expire, and orders that have expired in the last minute.",
-			[]query{{`max(flashsale_overdue_orders)`, "overdue"}, {`sum(increase(flashsale_orders_expired_total[1m]))`, "expired"}}},
+		view{"Expiry", count, "Orders that wait to expire although their time is over, and those that have expired in a minute.",
+			[]query{
+				{`max(flashsale_overdue_orders)`, "overdue"},
+				{`sum(increase(flashsale_orders_expired_total[1m]))`, "expired"},
+			}},
 		view{"Expiry is late by", seconds, "For how long the order that is longest overdue is so.",
 			one(`max(flashsale_overdue_oldest_seconds)`, "late")},
 		view{"Dead letters", count, "Records in the last hour that can never settle, by reason. Anything above 0 is a fault.",
@@ -120,7 +125,8 @@ func goRuntime() Dashboard {
 			one(`rate(process_cpu_seconds_total`+of+`[$__rate_interval])`, "{{job}} {{instance}}")},
 		view{"CPU of the garbage collector", share, "Share of the CPU that Go gives to the collector.",
 			one(`rate(go_cpu_classes_gc_total_cpu_seconds_total`+of+`[$__rate_interval]) / `+
-				`clamp_min(rate(go_cpu_classes_total_cpu_seconds_total`+of+`[$__rate_interval]), 0.001)`, "{{job}} {{instance}}")},
+				`clamp_min(rate(go_cpu_classes_total_cpu_seconds_total`+of+`[$__rate_interval]), 0.001)`,
+				"{{job}} {{instance}}")},
 		view{"Resident memory", bytesUnit, "Memory of a process in the machine.",
 			one(`process_resident_memory_bytes`+of, "{{job}} {{instance}}")},
 		view{"Heap", bytesUnit, "Memory of the objects on the heap.",

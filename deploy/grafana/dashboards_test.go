@@ -35,7 +35,8 @@ func TestDashboards(t *testing.T) {
 	require.Len(t, files, len(Dashboards()))
 }
 
-// Every panel says what it shows, in a unit of Grafana's, from the data source that the reader chooses, and has a place of its own.
+// Every panel says what it shows, in a unit of Grafana's, from the data source that the reader chooses, and has a place of its
+// own.
 func TestPanelsAreComplete(t *testing.T) {
 	uids, titles := map[string]bool{}, map[string]bool{}
 	for name, d := range Dashboards() {

@@ -56,7 +56,8 @@ func dashboards(t *testing.T) (queries []dashboardQuery, variables []string) {
 	return queries, variables
 }
 
-// prometheusOf starts a Prometheus with the configuration of deploy/prometheus, which scrapes the processes of the stack each second.
+// prometheusOf starts a Prometheus with the configuration of deploy/prometheus, which scrapes the processes of the stack each
+// second.
 func prometheusOf(s *stack, flags ...string) (url string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../../deploy/prometheus/prometheus.yaml")
@@ -119,8 +120,8 @@ func samples(t *testing.T, prometheus, expr string, since time.Time) (count int)
 	return count
 }
 
-// Every query of every panel has numbers on a Prometheus that has scraped a rush, also on one that ingests native histograms; every
-// rule can be evaluated, and a rush that goes well raises no alert.
+// Every query of every panel has numbers on a Prometheus that has scraped a rush, also on one that ingests native histograms;
+// every rule can be evaluated, and a rush that goes well raises no alert.
 func TestDashboardsShowARush(t *testing.T) {
 	s := newStack(t, servers{}).run(2, 1)
 	s.open("rush", lasting(phone(500)))
@@ -131,6 +132,8 @@ func TestDashboardsShowARush(t *testing.T) {
 	rush := s.Command("load", "rush", "--rate", "200", "--repeat", "0.3", "--buyers", "2000", "--sale", "rush", "--sku", "phone",
 		"--url", "http://"+s.Gateways[0].Buyers+",http://"+s.Gateways[1].Buyers)
 	require.Zero(t, rush.Code, "%s%s", rush.Stdout, rush.Stderr)
+	const bucket = "flashsale_http_request_duration_seconds_bucket"
+	require.Zero(t, samples(t, servers["native"], bucket, began), "only the native form of a histogram that has both")
 	queries, variables := dashboards(t)
 	values := strings.NewReplacer("$sale", "rush", "$instance", ".*", "$__rate_interval", "10s")
 	for name, prometheus := range servers {
