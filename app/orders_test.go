@@ -41,8 +41,7 @@ func TestRuntimeMetricsAreFew(t *testing.T) {
 	for _, family := range families {
 		found[family.GetName()] = true
 		for _, m := range family.GetMetric() {
-			lines += max(1, len(m.GetHistogram().GetBucket())+3*int(min(1, len(m.GetHistogram().GetBucket()))))
-			lines += len(m.GetSummary().GetQuantile())
+			lines += 1 + len(m.GetHistogram().GetBucket()) + len(m.GetSummary().GetQuantile())
 		}
 	}
 	for _, name := range []string{
@@ -51,5 +50,6 @@ func TestRuntimeMetricsAreFew(t *testing.T) {
 	} {
 		require.True(t, found[name], "%s is missing of %v", name, found)
 	}
-	require.Less(t, lines, 120, "series of a process without work")
+	t.Log("series of a process without work:", lines)
+	require.Less(t, lines, 120)
 }
