@@ -50,6 +50,7 @@ type gatewayRole struct {
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
 	catalogue         *store.Store // the follower's own connections, because readers of orders may use all others
+	orders            *orderReads
 	api               *admin.API
 	recorder          *pulse.Recorder // what this process knows of all processes, for live screens
 	kafka             *kafka.Probe
@@ -100,6 +101,9 @@ func (r *gatewayRole) build() (err error) {
 	if r.catalogue, err = r.db.Apart(catalogueConnections); err != nil {
 		return err
 	}
+	if r.orders, err = newOrderReads(r.site); err != nil {
+		return err
+	}
 	auth := r.settings.Auth
 	keys, err := gateway.NewSecrets([]byte(auth.HS256Secret.Reveal()), []byte(auth.HS256PreviousSecret.Reveal()))
 	if err != nil {
@@ -111,15 +115,15 @@ func (r *gatewayRole) build() (err error) {
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
 		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
-		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
-		Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
+		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.orders.reads, Cancels: r.orders.cancels,
+		Breakers: breakers, Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
 		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
 	if err != nil {
 		return err
 	}
 	r.stores = r.newStoreWatch()
-	if err := register(r.site.registry, r.stores, r.orders); err != nil {
+	if err := register(r.site.registry, r.stores, r.site.orders); err != nil {
 		return err
 	}
 	r.api = admin.New(admin.Options{
@@ -152,15 +156,18 @@ func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
 
 // abandon closes what a role that will not run has opened.
 func (r *gatewayRole) abandon() error {
-	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
+	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeDatabases())
 }
 
-// closeCatalogue closes the follower's connections if they were opened.
-func (r *gatewayRole) closeCatalogue() error {
-	if r.catalogue == nil {
-		return nil
+// closeDatabases closes the connections besides the site's if they were opened.
+func (r *gatewayRole) closeDatabases() (err error) {
+	if r.catalogue != nil {
+		err = r.catalogue.Close()
 	}
-	return r.catalogue.Close()
+	if r.orders != nil {
+		err = errors.Join(err, r.orders.close())
+	}
+	return err
 }
 
 // run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
@@ -171,9 +178,10 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	var roles errgroup.Group
 	roles.Go(func() error { r.identity.Run(background); return nil })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
+	roles.Go(func() error { r.site.orders.run(background); return nil })
 	roles.Go(func() error { r.newBeat().Run(background); return nil })
 	roles.Go(func() error { r.stores.Run(background, r.log); return nil })
-	roles.Go(func() error { r.orders.run(background); return nil })
+	roles.Go(func() error { r.site.orders.run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
@@ -186,7 +194,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	stop()
 	err = errors.Join(err, roles.Wait())
 	r.forget()
-	return errors.Join(err, r.kafka.Close(), r.closeCatalogue())
+	return errors.Join(err, r.kafka.Close(), r.closeDatabases())
 }
 
 // forget deletes the gateway's row, which has the version of the catalogue that it sells by. It waits at most a second

@@ -17,6 +17,7 @@ import (
 	"flashsale/kafka"
 	"flashsale/logs"
 	"flashsale/recovery"
+	"flashsale/replica"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -51,7 +52,8 @@ type settleRole struct {
 	brake      *brake.Governor
 	kafka      *kafka.Probe
 	stores     *admin.StoreWatch
-	clock      *scripts.Clock // for the pulses before the relay runs
+	beater     *replica.Beater // nil without a replica
+	clock      *scripts.Clock  // for the pulses before the relay runs
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
@@ -124,6 +126,9 @@ func (r *settleRole) build() (err error) {
 	}
 	if r.brake, err = r.newBrake(); err != nil {
 		return err
+	}
+	if r.settings.MySQL.ReadDSN != "" {
+		r.beater = replica.NewBeater(replica.BeaterOptions{Beats: r.db, Leases: r.db, Owner: r.holder, Log: r.log})
 	}
 	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
 	if err != nil {
@@ -203,6 +208,9 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.brake.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
 		group.Go(func() error { r.archiver.Run(working); return nil })
+		if r.beater != nil {
+			group.Go(func() error { r.beater.Run(working); return nil })
+		}
 		group.Go(func() error { admin.ChainTrail(working, r.db, r.db, r.holder, r.log); return nil })
 		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil

@@ -12,7 +12,17 @@ import (
 func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil, nil) }
 
 func openStore(s *settings.Settings, tracer *tracing.Tracer, moved movedOrders) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), Tracer: tracer, Moved: moved})
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS(), Tracer: tracer,
+		Moved: moved})
+}
+
+// openReplica opens the replica in the settings, nil where there is none. It need not be up.
+func openReplica(s *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
+	if s.MySQL.ReadDSN == "" {
+		return nil, nil
+	}
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.ReadDSN.Reveal(), TLS: s.DatabaseTLS(),
+		Tracer: tracer})
 }
 
 // OpenRedis prepares the connections to the Redis in the settings, for a command.
@@ -22,7 +32,9 @@ func OpenRedis(s *settings.Settings) (*scripts.Redis, error) { return dialRedis(
 func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	return scripts.Dial(scripts.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
-		TLS: s.Redis.TLS, Connections: s.Redis.Connections, Embedded: embedded,
+		TLS: s.RedisTLS(), Connections: s.Redis.Connections, Embedded: embedded,
+		Sentinel: scripts.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
 	})
 }
 
@@ -30,7 +42,7 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 // settings to the audit's own client.
 func KafkaOptions(s *settings.Settings) kafka.Options {
 	return kafka.Options{
-		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
+		Brokers: s.Kafka.Brokers, TLS: s.KafkaTLS(), SASLMechanism: s.Kafka.SASLMechanism,
 		Username: s.Kafka.SASLUsername, Password: s.Kafka.SASLPassword.Reveal(),
 	}
 }

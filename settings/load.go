@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	layers := []layer{defaultLayer(), fromFile, fromEnvironment, s.flagLayer(ix, faults)}
 
 	merged := koanf.New(".")
-	settings := &Settings{origins: map[string]string{}, warnings: warnings}
+	settings := &Settings{origins: map[string]string{}, warnings: warnings, tls: map[string]*tls.Config{}}
 	for _, l := range layers {
 		if err := merged.Load(l, nil); err != nil {
 			return nil, fmt.Errorf("merge settings: %w", err)
@@ -35,6 +36,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	}
 	settings.checkNeeded(command, faults)
 	settings.checkTogether(faults)
+	settings.checkTLS(command, faults)
 	return settings, faults.orNil()
 }
 

@@ -5,12 +5,10 @@ package store
 import (
 	"database/sql"
 	"errors"
-
-	"flashsale/tracing"
 )
 
 // openSQLite fails: the build tag nodev leaves SQLite, which only flashsale dev needs, out of the binary.
-func openSQLite(string, *tracing.Tracer) (*sql.DB, error) {
+func openSQLite(Options) (*sql.DB, error) {
 	return nil, errors.New("SQLite is not in this binary, which was built with -tags nodev")
 }
 

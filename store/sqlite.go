@@ -12,8 +12,6 @@ import (
 
 	sqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
-
-	"flashsale/tracing"
 )
 
 func sqliteDialect() *dialect {
@@ -40,12 +38,12 @@ func sqliteDialect() *dialect {
 const sqliteParameters = "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 
-func openSQLite(dsn string, tracer *tracing.Tracer) (*sql.DB, error) {
-	forced, err := sqliteDSN(dsn)
+func openSQLite(o Options) (*sql.DB, error) {
+	forced, err := sqliteDSN(o.DSN)
 	if err != nil {
 		return nil, err
 	}
-	return tracer.Open("sqlite", forced)
+	return o.Tracer.Open("sqlite", forced)
 }
 
 // sqliteDSN takes a path or a file: URI. The engine's parameters replace those of the DSN. It refuses a database in memory,

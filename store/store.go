@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ const (
 type Options struct {
 	Driver         string          // DriverMySQL or DriverSQLite
 	DSN            string          // in the driver's format; Open overrides the parameters on which the engine depends
-	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	TLS            *tls.Config     // MySQL only; nil: as the DSN says
 	Tracer         *tracing.Tracer // nil: statements have no spans
+	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
 
 	// Moved is called after a commit that has brought orders of a sale to a status; nil: it is not called.
 	Moved func(saleID string, status sale.OrderStatus, orders int64)
@@ -57,7 +59,7 @@ type Store struct {
 
 // Open checks the options and returns a Store. It does not connect to the database.
 func Open(options Options) (*Store, error) {
-	var open func(dsn string, tracer *tracing.Tracer) (*sql.DB, error)
+	var open func(Options) (*sql.DB, error)
 	var d *dialect
 	switch options.Driver {
 	case DriverMySQL:
@@ -67,7 +69,7 @@ func Open(options Options) (*Store, error) {
 	default:
 		return nil, fmt.Errorf("open store: driver %q is neither %s nor %s", options.Driver, DriverMySQL, DriverSQLite)
 	}
-	db, err := open(options.DSN, options.Tracer)
+	db, err := open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}

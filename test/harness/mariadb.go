@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,10 +34,10 @@ type MariaDBServer struct {
 // disk does not decide how long tests take.
 var mariaDBOptions = []string{"--innodb-log-file-size=32M", "--innodb-flush-log-at-trx-commit=2"}
 
-// MariaDB starts a private MariaDB.
-func MariaDB(t testing.TB) *MariaDBServer {
+// MariaDB starts a private MariaDB; args are further options of mariadbd and win over the harness's own.
+func MariaDB(t testing.TB, args ...string) *MariaDBServer {
 	t.Helper()
-	s, err := newMariaDB(t)
+	s, err := newMariaDB(t, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func MariaDB(t testing.TB) *MariaDBServer {
 	return s
 }
 
-func newMariaDB(t testing.TB) (*MariaDBServer, error) {
+func newMariaDB(t testing.TB, further []string) (*MariaDBServer, error) {
 	path, err := program("mariadbd", "mariadb-server-core", "FLASHSALE_TEST_MYSQL=user:password@tcp(host:port)/")
 	if err != nil {
 		return nil, err
@@ -75,7 +76,8 @@ func newMariaDB(t testing.TB) (*MariaDBServer, error) {
 		"--skip-name-resolve",
 		"--max-connections=400", "--character-set-server=utf8mb4",
 	}, mariaDBOptions...)
-	s.process = &Process{Dir: s.Dir, path: path, args: append(args, asRoot()...), name: "mariadbd", tb: t}
+	args = slices.Concat(args, asRoot(), further)
+	s.process = &Process{Dir: s.Dir, path: path, args: args, name: "mariadbd", tb: t}
 	s.ready = func() error { return s.exec("SELECT 1") }
 	return s, nil
 }

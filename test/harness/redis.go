@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 type RedisServer struct {
 	server
 	Addr string
+	tls  *tls.Config // nil: without TLS
 }
 
 // Redis starts a private Redis with an append-only file (everysec) and noeviction; args are further options of
@@ -85,7 +87,7 @@ func newRedisBy(t testing.TB, command, args []string) (*RedisServer, error) {
 }
 
 // Do sends one command and returns the reply: string, int64, nil, or []any of these. An error reply is an error.
-func (s *RedisServer) Do(args ...string) (any, error) { return redisDo(s.Addr, args) }
+func (s *RedisServer) Do(args ...string) (any, error) { return redisDo(s.Addr, s.tls, args) }
 
 // MustDo is Do for commands that have to succeed.
 func (s *RedisServer) MustDo(t testing.TB, args ...string) any {

@@ -90,7 +90,7 @@ func SharedMariaDB(t testing.TB) *MariaDBServer {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.mariadb == nil {
-		own := func() (*MariaDBServer, error) { return newMariaDB(owner()) }
+		own := func() (*MariaDBServer, error) { return newMariaDB(owner(), nil) }
 		shared.mariadb = obtain(t, "FLASHSALE_TEST_MYSQL", foreignMariaDB, own,
 			func(s *MariaDBServer) *server { return &s.server })
 	}
