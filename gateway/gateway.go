@@ -15,6 +15,7 @@ import (
 
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/series"
 	"flashsale/tracing"
 )
 
@@ -73,7 +74,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tracer: d.Tracer, tokens: newTokens(o), requests: newRequestPrefix(),
-		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
+		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout, presses: numbers.presses},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),
 		latchWatcher: newLatchWatcher(d, o.StoreTimeout),
@@ -198,6 +199,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
 	start(g.followCatalogue().Run)
+	start(g.every("busiest sales", series.JudgeEvery, g.judgePresses).Run)
 	start(g.watchLatches().Run)
 	for range ownersLoaders {
 		start(g.readOwners)
