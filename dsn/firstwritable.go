@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -15,16 +16,21 @@ import (
 type server struct {
 	addr      string
 	connector driver.Connector
+	within    time.Duration // bounds its whole answer: the driver's own timeout ends with the TCP connection
 }
 
 // firstWritable connects to the first of several servers that answers and is not read-only, so that after a failover new
 // connections find the new primary. Connections that are open stay where they are until a write fails or they grow old.
 type firstWritable []server
 
-// Connect tries the servers in their order. Its error names what each of them said.
+// Connect tries the servers in their order, and gives each no more than its share of the time that ctx leaves. Its error names
+// what each of them said.
 func (f firstWritable) Connect(ctx context.Context) (driver.Conn, error) {
 	var faults error
-	for _, s := range f {
+	for i, s := range f {
+		if ends, bounded := ctx.Deadline(); bounded {
+			s.within = min(s.within, time.Until(ends)/time.Duration(len(f)-i))
+		}
 		conn, err := s.connect(ctx)
 		if err == nil {
 			return conn, nil
@@ -45,6 +51,8 @@ func (f firstWritable) Connect(ctx context.Context) (driver.Conn, error) {
 func (f firstWritable) Driver() driver.Driver { return mysql.MySQLDriver{} }
 
 func (s server) connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.within)
+	defer cancel()
 	conn, err := s.connector.Connect(ctx)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,14 @@
 package dsn
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -62,4 +67,49 @@ func TestTheFirstWritableServer(t *testing.T) {
 	found, err = at(t, db)
 	require.NoError(t, err)
 	assert.Equal(t, port(second), found)
+}
+
+// TestAServerThatHangsIsPassedOver: the first server of the list takes connections and says nothing, as one does whose machine
+// still runs and whose process has stopped.
+func TestAServerThatHangsIsPassedOver(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	second := harness.MariaDB(t)
+	n, err := Parse(strings.Replace(second.DSN("d"), second.Addr, silent.Addr().String()+","+second.Addr, 1))
+	require.NoError(t, err)
+	connector, err := n.Connector()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	conn, err := connector.Connect(ctx)
+	require.NoError(t, err)
+	require.NoError(t, checkWritable(ctx, conn), "the connection outlives the bound of its opening")
+	require.NoError(t, conn.Close())
+}
+
+// hung is a server that never answers.
+type hung struct {
+	driver.Connector
+	asked []time.Time
+}
+
+func (h *hung) Connect(ctx context.Context) (driver.Conn, error) {
+	h.asked = append(h.asked, time.Now())
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestEveryServerIsAskedInTheTimeOfTheCaller: the bound of one server is longer than the time that the caller has for all.
+func TestEveryServerIsAskedInTheTimeOfTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hung{}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := firstWritable{{"a", h, time.Minute}, {"b", h, time.Second / 2}, {"c", h, time.Minute}}.Connect(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, []time.Time{began, began.Add(time.Second), began.Add(time.Second + time.Second/2)}, h.asked)
+		require.Equal(t, 3*time.Second, time.Since(began))
+	})
 }

@@ -49,7 +49,7 @@ func Parse(text string) (*Name, error) {
 		}
 		n.addrs = append(n.addrs, config.Addr)
 	}
-	if n.Config.Timeout == 0 {
+	if n.Config.Timeout <= 0 {
 		n.Config.Timeout = listTimeout
 	}
 	return n, nil
@@ -100,7 +100,7 @@ func (n *Name) Connector() (driver.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		servers[i] = server{config.Addr, connector}
+		servers[i] = server{config.Addr, connector, config.Timeout}
 	}
 	if len(servers) == 1 {
 		return servers[0].connector, nil
