@@ -44,7 +44,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	if known {
 		seconds = behind.Seconds()
 	}
-	if known && behind < m.reads.MaxLag {
+	if m.reads.usable() {
 		used = 1
 	}
 	out <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, seconds)

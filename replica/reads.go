@@ -122,9 +122,10 @@ func (r *Reads) fromReplica(ctx context.Context, ask func(context.Context) ([]sa
 
 func (r *Reads) fromPrimary(ask func() ([]sale.Order, error)) ([]sale.Order, error) {
 	r.metrics.primary.Inc()
+	asked := time.Now()
 	found, err := ask()
 	for i := range found {
-		r.recent.shown(&found[i])
+		r.recent.shown(&found[i], asked)
 	}
 	return found, err
 }
@@ -144,11 +145,12 @@ type CancelsSeen struct {
 func (c CancelsSeen) CancelOrder(
 	ctx context.Context, id sale.OrderID, reason sale.OrderReason, buyer string,
 ) (sale.Order, error) {
+	asked := time.Now()
 	order, err := c.Cancels.CancelOrder(ctx, id, reason, buyer)
 	if err != nil {
 		c.Reads.recent.changed(id, buyer) // the commit may have happened
 		return order, err
 	}
-	c.Reads.recent.shown(&order)
+	c.Reads.recent.shown(&order, asked)
 	return order, nil
 }

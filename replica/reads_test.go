@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -263,5 +264,49 @@ func TestMetrics(t *testing.T) {
 			require.InDelta(t, 1, testutil.ToFloat64(c), 0)
 		}
 		require.InDelta(t, 2, testutil.ToFloat64(p.metrics.primary), 0)
+		p.pass(t, 1, true)
+		require.InDelta(t, 1, shows(t, p, "flashsale_replica_used"), 0)
+		for id := range sale.OrderID(mostRecent + 1) {
+			p.recent.changed(id, "b")
+		}
+		require.Zero(t, shows(t, p, "flashsale_replica_used"), "the primary answers everything now")
 	})
+}
+
+// shows returns the value of a metric without labels.
+func shows(t *testing.T, p *pair, name string) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	require.NoError(t, registry.Register(p.metrics))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	at := slices.IndexFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == name })
+	require.GreaterOrEqual(t, at, 0)
+	return families[at].Metric[0].GetGauge().GetValue()
+}
+
+// TestAReadingThatIsOvertaken: the primary's answer to a question that was asked before a cancellation arrives after it.
+func TestAReadingThatIsOvertaken(t *testing.T) {
+	for name, away := range map[string]error{"known result": nil, "unknown result": context.DeadlineExceeded} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t)
+				p.primary.put(1, sale.StatusConfirmed)
+				p.pass(t, 3, true)
+				<-time.After(time.Millisecond)
+				_, err := p.fromPrimary(func() ([]sale.Order, error) {
+					before := p.primary.orders[1]
+					<-time.After(time.Millisecond)
+					p.primary.away = away
+					_, err := CancelsSeen{Cancels: p.primary, Reads: p.Reads}.CancelOrder(t.Context(), 1, "", "ann")
+					require.ErrorIs(t, err, away)
+					p.primary.away = nil
+					return []sale.Order{before}, nil
+				})
+				require.NoError(t, err)
+				require.Equal(t, sale.StatusConfirmed, p.replica.orders[1].Status)
+				require.Equal(t, sale.StatusCancelled, p.status(t, 1))
+			})
+		})
+	}
 }

@@ -15,6 +15,19 @@ const mostRecent = 200_000
 type version struct {
 	updated time.Time // zero: no reading is known to be new enough
 	status  sale.OrderStatus
+	asked   time.Time // before the primary was asked for it
+}
+
+// overtaken reports whether the primary has shown a later version before this one arrived: answers do not arrive in the order
+// of the questions.
+func (v version) overtaken(by version) bool {
+	switch {
+	case v.updated.IsZero():
+		return false
+	case by.updated.IsZero() || v.updated.Equal(by.updated):
+		return v.asked.Before(by.asked)
+	}
+	return v.updated.Before(by.updated)
 }
 
 // recent remembers for a time which version of an order the primary has shown, in two generations: what is older than one
@@ -54,18 +67,23 @@ func (r *recent) turn() {
 	r.now, r.began = newGeneration(), time.Now()
 }
 
-// shown notes what the primary has shown.
-func (r *recent) shown(o *sale.Order) {
-	r.note(o.OrderID, o.BuyerID, version{o.UpdatedAt.Time, o.Status})
+// shown notes what the primary has shown to a question that was asked at a moment.
+func (r *recent) shown(o *sale.Order, asked time.Time) {
+	r.note(o.OrderID, o.BuyerID, version{o.UpdatedAt.Time, o.Status, asked})
 }
 
 // changed notes an order that was changed at the primary, with an unknown result.
-func (r *recent) changed(id sale.OrderID, buyer string) { r.note(id, buyer, version{}) }
+func (r *recent) changed(id sale.OrderID, buyer string) {
+	r.note(id, buyer, version{asked: time.Now()})
+}
 
 func (r *recent) note(id sale.OrderID, buyer string, v version) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn()
+	if seen, known := r.last(id); known && v.overtaken(seen) {
+		return
+	}
 	if len(r.now.orders) >= mostRecent {
 		r.now.full = true
 		return
@@ -74,6 +92,14 @@ func (r *recent) note(id sale.OrderID, buyer string, v version) {
 		r.now.buyers[buyer] = append(r.now.buyers[buyer], id)
 	}
 	r.now.orders[id] = v
+}
+
+// last returns the version of an order that was noted last; the caller has locked.
+func (r *recent) last(id sale.OrderID) (seen version, known bool) {
+	if seen, known = r.now.orders[id]; !known {
+		seen, known = r.past.orders[id]
+	}
+	return seen, known
 }
 
 // full reports whether too much is remembered to compare.
@@ -94,10 +120,7 @@ func (r *recent) fresh(found []sale.Order) []sale.Order {
 
 // old reports whether the primary has shown a later version of an order; the caller has locked.
 func (r *recent) old(o *sale.Order) bool {
-	seen, known := r.now.orders[o.OrderID]
-	if !known {
-		seen, known = r.past.orders[o.OrderID]
-	}
+	seen, known := r.last(o.OrderID)
 	switch {
 	case !known || o.UpdatedAt.After(seen.updated) && !seen.updated.IsZero():
 		return false
