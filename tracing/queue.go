@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -74,11 +75,42 @@ type countingExporter struct {
 func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	e.waiting.Add(-int64(len(spans)))
+	lost := 0
 	if err != nil {
-		e.counts.failed.Add(float64(len(spans)))
-		e.log.Warn("the collector did not take spans; they are lost", "spans", len(spans), "error", err)
-		return nil
+		lost = lostOf(len(spans), err)
 	}
-	e.counts.exported.Add(float64(len(spans)))
+	e.counts.failed.Add(float64(lost))
+	e.counts.exported.Add(float64(len(spans) - lost))
+	switch {
+	case lost > 0:
+		e.log.Warn("the collector did not take spans; they are lost", "spans", lost, "error", clipped(err))
+	case err != nil:
+		e.log.Warn("the collector took all spans and has a remark", "spans", len(spans), "error", clipped(err))
+	}
 	return nil
+}
+
+// partial is how the exporters end the error of a batch that the collector took in part, or took with a remark. The type of
+// that error is internal to each of them.
+var partial = regexp.MustCompile(`^traces export: OTLP partial success: (?s:.*) \((\d+) spans rejected\)$`)
+
+// lostOf returns how many spans of a batch an error means to be lost.
+func lostOf(batch int, err error) int {
+	if found := partial.FindStringSubmatch(err.Error()); found != nil {
+		if rejected, err := strconv.Atoi(found[1]); err == nil {
+			return min(rejected, batch)
+		}
+	}
+	return batch
+}
+
+// maxSaid bounds what the log has of a collector's answer, which may be a whole page of a proxy's.
+const maxSaid = 1 << 10
+
+func clipped(err error) string {
+	text := err.Error()
+	if len(text) <= maxSaid {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxSaid], "") + "…"
 }

@@ -68,6 +68,7 @@ type Collector struct {
 	URL string // for OTEL_EXPORTER_OTLP_ENDPOINT
 
 	Refuse atomic.Bool  // answers that the request is wrong, which no exporter repeats
+	Says   atomic.Value // *collect.ExportTracePartialSuccess of the answers; none: plain success
 	Delay  atomic.Int64 // nanoseconds before each answer
 
 	mu    sync.Mutex
@@ -125,7 +126,12 @@ func (c *Collector) Export(_ context.Context, request *collect.ExportTraceServic
 	if !c.take(request) {
 		return nil, status.Error(codes.InvalidArgument, "refused")
 	}
-	return &collect.ExportTraceServiceResponse{}, nil
+	return c.answer(), nil
+}
+
+func (c *Collector) answer() *collect.ExportTraceServiceResponse {
+	says, _ := c.Says.Load().(*collect.ExportTracePartialSuccess)
+	return &collect.ExportTraceServiceResponse{PartialSuccess: says}
 }
 
 const maxBody = 16 << 20
@@ -138,6 +144,12 @@ func (c *Collector) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
+	answer, err := proto.Marshal(c.answer())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(answer) // fails when the exporter is gone, and then nobody needs the answer
 }
 
 // take keeps the spans of a request, and reports whether it was taken.
