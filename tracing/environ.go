@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Variables of the OpenTelemetry specification that this package reads itself. The exporters read those of the connection
@@ -36,6 +37,13 @@ var prefixes = []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"}
 var numbers = []string{
 	"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT",
 	varQueue, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+}
+
+// limits are the variables that bound what a span holds; a negative number is no bound.
+var limits = []string{
+	"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+	"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+	"OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
 }
 
 const (
@@ -94,18 +102,51 @@ func readSetup() (*setup, error) {
 	if name, value := variable(varTracesCompress, varCompression); value != "" && value != "gzip" && value != "none" {
 		refuse(name, value, "gzip or none")
 	}
-	for _, name := range numbers {
-		if _, value := variable(name); value != "" {
-			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 1<<30 {
-				refuse(name, value, "a whole number from 1")
-			}
-		}
-	}
+	faults = append(faults, checkNumbers(numbers, 1, "a whole number from 1"), checkNumbers(limits, -1<<30, "a whole number"))
 	for _, prefix := range prefixes {
-		faults = append(faults, checkFiles(prefix))
+		faults = append(faults, checkFiles(prefix), checkHeaders(prefix+"HEADERS"))
 	}
 	faults = append(faults, s.readSampler(variable))
 	return s, errors.Join(faults...)
+}
+
+// checkNumbers reads the variables as the library does, which allows no spaces.
+func checkNumbers(names []string, least int, want string) error {
+	var faults []error
+	for _, name := range names {
+		value := os.Getenv(name)
+		if n, err := strconv.Atoi(value); value != "" && (err != nil || n < least || n > 1<<30) {
+			faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// tokenSigns are the characters of a header's name besides letters and digits (RFC 9110, 5.6.2).
+const tokenSigns = "!#$%&'*+-.^_`|~"
+
+// checkHeaders checks the headers that the exporters send. The library leaves out one that it cannot read, and the collector
+// then refuses every span. The error does not repeat a header, because it may hold a password.
+func checkHeaders(variable string) error {
+	for i, pair := range strings.Split(os.Getenv(variable), ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		name, escaped, is := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		value, err := url.PathUnescape(escaped)
+		switch {
+		case !is:
+			return fmt.Errorf("%s: header %d is not name=value", variable, i+1)
+		case name == "" || strings.ContainsFunc(name, func(r rune) bool {
+			return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') && !strings.ContainsRune(tokenSigns, r)
+		}):
+			return fmt.Errorf("%s: header %d has a name that no header can have", variable, i+1)
+		case err != nil || strings.ContainsFunc(strings.TrimSpace(value), unicode.IsControl):
+			return fmt.Errorf("%s: header %d has a value that no header can have; escape a %% as %%25", variable, i+1)
+		}
+	}
+	return nil
 }
 
 // checkFiles checks the certificates of the collector's authority and of this process.

@@ -37,6 +37,8 @@ func TestWhatTurnsTracingOn(t *testing.T) {
 		"an endpoint without exporter": {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false},
 		"a disabled SDK":               {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, false},
 		"grpc":                         {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
+		"headers":                      {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c, X-Key=d=,"}, true},
+		"no bound of attributes":       {map[string]string{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "-1"}, true},
 		"a share":                      {map[string]string{sampler: "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +70,13 @@ func TestWrongVariablesAreRefused(t *testing.T) {
 		"compression":        {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "is not gzip or none"},
 		"timeout":            {"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "is not a whole number"},
 		"queue":              {"OTEL_BSP_MAX_QUEUE_SIZE", "0", "is not a whole number"},
+		"queue with a space": {"OTEL_BSP_MAX_QUEUE_SIZE", "100 ", "is not a whole number"},
+		"links":              {"OTEL_SPAN_LINK_COUNT_LIMIT", "many", "is not a whole number"},
+		"length of a value":  {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1k", "is not a whole number"},
+		"header":             {"OTEL_EXPORTER_OTLP_HEADERS", "a=b,Authorization: Bearer x", "header 2 is not name=value"},
+		"header's name":      {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api key=x", "header 1 has a name"},
+		"header's value":     {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=100%", "header 1 has a value"},
+		"header's line":      {"OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%0Ab", "header 1 has a value"},
 		"certificate":        {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "no such file"},
 		"no certificate":     {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "environ_test.go", "has no certificate"},
 		"resource":           {"OTEL_RESOURCE_ATTRIBUTES", "a", "missing value"},
