@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestClosedListenerHandsOverWhoHasConnected(t *testing.T) {
 	defer peer.Close()
 	require.NoError(t, l.Close())
 	require.NoError(t, l.Close(), "a second call does nothing")
+	require.EqualValues(t, 1, l.connections(), "the end of the gateway waits for it")
 	conn, err := l.Accept()
 	require.NoError(t, err)
 	require.Equal(t, peer.LocalAddr().String(), conn.RemoteAddr().String())
@@ -62,4 +64,20 @@ func TestClosedListenerHandsOverWhoHasConnected(t *testing.T) {
 	require.NoError(t, conn.Close())
 	_, err = l.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// TestAListenerThatComesTooLateHangsUp: Serve begins after Shutdown, and a peer has connected meanwhile.
+func TestAListenerThatComesTooLateHangsUp(t *testing.T) {
+	s := newScene(t)
+	require.NoError(t, s.gateway.Shutdown(t.Context()))
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	peer, err := net.Dial("tcp", inner.Addr().String())
+	require.NoError(t, err)
+	defer peer.Close()
+	require.NoError(t, s.gateway.Serve(inner))
+	require.NoError(t, peer.SetReadDeadline(time.Now().Add(10*time.Second)))
+	_, err = peer.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 }

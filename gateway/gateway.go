@@ -101,7 +101,7 @@ func (g *Gateway) Serve(listener net.Listener) error {
 	g.listeners = append(g.listeners, bounded)
 	g.mu.Unlock()
 	if g.draining() { // Shutdown began before and may have missed this listener
-		return bounded.Close()
+		return bounded.abandon()
 	}
 	if err := g.server.Serve(bounded); err != nil {
 		return fmt.Errorf("serve buyers on %s: %w", listener.Addr(), err)
@@ -158,7 +158,7 @@ func (g *Gateway) connections() (open int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, listener := range g.listeners {
-		open += listener.open.Load()
+		open += listener.connections()
 	}
 	return open
 }

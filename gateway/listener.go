@@ -60,6 +60,26 @@ func (l *boundedListener) nextLate(accept error) (net.Conn, error) {
 	return conn, nil
 }
 
+// abandon closes a listener from which nobody accepts, and the connections that wait at it: their peers would wait for an answer
+// until the process ends.
+func (l *boundedListener) abandon() error {
+	faults := l.Close()
+	for {
+		conn, err := l.nextLate(net.ErrClosed)
+		if err != nil {
+			return faults
+		}
+		faults = errors.Join(faults, conn.Close())
+	}
+}
+
+// connections returns the number of open connections, with those that Accept has still to return.
+func (l *boundedListener) connections() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open.Load() + int64(len(l.late))
+}
+
 // Accept returns the next connection within the bound.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {

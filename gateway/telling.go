@@ -66,11 +66,24 @@ func (g *Gateway) told(ctx *fasthttp.RequestCtx, r route, at path, span *tracing
 	}
 	if every := g.options.AccessLogEvery; every > 0 && rand.IntN(every) == 0 {
 		g.options.Log.LogAttrs(background, slog.LevelInfo, "request", append(p.attributes(ctx, traceID),
-			slog.String("method", string(ctx.Method())), slog.String("route", routeNames[r]),
+			slog.String("method", methodOf(ctx)), slog.String("route", routeNames[r]),
 			slog.String("path", paths[at].template),
 			slog.Int("status", ctx.Response.StatusCode()), slog.Int("bytes", len(ctx.Response.Body())),
 			slog.Int64("took_us", took.Microseconds()))...)
 	}
+}
+
+// otherMethod stands for a method that HTTP does not define, as OpenTelemetry has it: anybody may send kilobytes as a method.
+const otherMethod = "_OTHER"
+
+// methodOf returns the method of a request for its line of the log.
+func methodOf(ctx *fasthttp.RequestCtx) string {
+	switch method := string(ctx.Method()); method {
+	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodPost, fasthttp.MethodPut, fasthttp.MethodPatch,
+		fasthttp.MethodDelete, fasthttp.MethodConnect, fasthttp.MethodOptions, fasthttp.MethodTrace:
+		return method
+	}
+	return otherMethod
 }
 
 // attributes are what every line of the log about a request says: its ids, and of a press what became of it. Ids that are not
