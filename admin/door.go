@@ -42,8 +42,11 @@ func (d *door) serve(route route) http.Handler {
 			writeProblem(w, problem)
 			return
 		}
-		span := d.beginSpan(c, route)
-		defer span.End()
+		if span := d.beginSpan(c, route); span != nil {
+			recorder := &statusRecorder{ResponseWriter: w}
+			c.w = recorder
+			defer recorder.end(span)
+		}
 		var err error
 		if !route.streamed {
 			c.body, err = readBody(w, c.r, d.bodyLimit)
@@ -54,7 +57,6 @@ func (d *door) serve(route route) http.Handler {
 		if err != nil {
 			d.noteRefused(c, route, err)
 			d.fail(c, err)
-			span.FailWith(err)
 		}
 	})
 }
