@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,8 @@ const (
 	varTracesCompress = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"
 )
 
-// prefixes are the beginnings of the variables that name files. The library goes on without a file that it cannot read.
+// prefixes are the beginnings of the variables of the connection. The library goes on without a file or a header that it cannot
+// read.
 var prefixes = []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"}
 
 // numbers are the variables that hold whole numbers: milliseconds, or counts of spans.
@@ -97,15 +99,41 @@ func readSetup() (*setup, error) {
 	for _, name := range numbers {
 		if _, value := variable(name); value != "" {
 			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 1<<30 {
-				refuse(name, value, "a whole number from 1")
+				refuse(name, value, "a whole number from 1"+unitOf(name))
 			}
 		}
 	}
 	for _, prefix := range prefixes {
-		faults = append(faults, checkFiles(prefix))
+		faults = append(faults, checkFiles(prefix), checkHeaders(prefix+"HEADERS"))
 	}
 	faults = append(faults, s.readSampler(variable))
 	return s, errors.Join(faults...)
+}
+
+// unitOf returns the unit of a variable that holds a whole number, for its message.
+func unitOf(name string) string {
+	if strings.HasSuffix(name, "_TIMEOUT") || strings.HasSuffix(name, "_DELAY") {
+		return ", in milliseconds"
+	}
+	return ""
+}
+
+// formOfHeader is the form of a header in the variables of headers: a token of RFC 9110, and a value that may be percent-encoded.
+var formOfHeader = regexp.MustCompile("^\\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\\s*=(?:[^%]|%[0-9A-Fa-f]{2})*$")
+
+// checkHeaders checks the headers of requests to the collector. The library leaves out one that it cannot read, and the
+// collector then refuses every span. The error counts the header and does not show it, because a header holds a secret.
+func checkHeaders(name string) error {
+	text := strings.TrimSpace(os.Getenv(name))
+	if text == "" {
+		return nil
+	}
+	for i, header := range strings.Split(text, ",") {
+		if !formOfHeader.MatchString(header) {
+			return fmt.Errorf("%s: header %d is not name=value, such as authorization=Bearer%%20TOKEN", name, i+1)
+		}
+	}
+	return nil
 }
 
 // checkFiles checks the certificates of the collector's authority and of this process.
@@ -143,6 +171,10 @@ const parentBasedPrefix = "parentbased_"
 func (s *setup) readSampler(variable func(...string) (string, string)) error {
 	name, value := variable(varSampler)
 	if value == "" {
+		if share, text := variable(varSamplerShare); text != "" {
+			return fmt.Errorf("%s: has no effect, and every trace is sampled, unless %s is traceidratio or %straceidratio",
+				share, name, parentBasedPrefix)
+		}
 		value = parentBasedPrefix + "always_on"
 	}
 	kind, parentBased := strings.CutPrefix(value, parentBasedPrefix)

@@ -37,6 +37,7 @@ func TestWhatTurnsTracingOn(t *testing.T) {
 		"an endpoint without exporter": {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false},
 		"a disabled SDK":               {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, false},
 		"grpc":                         {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
+		"headers":                      {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20YTpi==, a-b = c"}, true},
 		"a share":                      {map[string]string{sampler: "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,6 +71,10 @@ func TestWrongVariablesAreRefused(t *testing.T) {
 		"queue":              {"OTEL_BSP_MAX_QUEUE_SIZE", "0", "is not a whole number"},
 		"certificate":        {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "no such file"},
 		"no certificate":     {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "environ_test.go", "has no certificate"},
+		"delay":              {"OTEL_BSP_SCHEDULE_DELAY", "5s", "is not a whole number from 1, in milliseconds"},
+		"header":             {"OTEL_EXPORTER_OTLP_HEADERS", "a=b,secret", "header 2 is not name=value"},
+		"header's name":      {"OTEL_EXPORTER_OTLP_HEADERS", "a b=c", "header 1 is not name=value"},
+		"header's escape":    {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=1%", "header 1 is not name=value"},
 		"resource":           {"OTEL_RESOURCE_ATTRIBUTES", "a", "missing value"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,8 +82,16 @@ func TestWrongVariablesAreRefused(t *testing.T) {
 			_, err := tracing.Open(tracing.Options{Process: "gateway"})
 			require.ErrorContains(t, err, c.variable+": ")
 			require.ErrorContains(t, err, c.says)
+			require.NotContains(t, err.Error(), "secret")
 		})
 	}
+}
+
+// TestAShareWithoutItsSamplerIsRefused: the specification ignores it, and every trace would be sampled.
+func TestAShareWithoutItsSamplerIsRefused(t *testing.T) {
+	set(t, map[string]string{sampler: "", "OTEL_TRACES_SAMPLER_ARG": "0.01"})
+	_, err := tracing.Open(tracing.Options{Process: "gateway"})
+	require.ErrorContains(t, err, "OTEL_TRACES_SAMPLER_ARG: has no effect")
 }
 
 func TestEveryWrongVariableIsNamed(t *testing.T) {
