@@ -13,6 +13,7 @@ import (
 type RedisServer struct {
 	server
 	Addr string
+	bus  int // port of the cluster bus; 0 outside of clusters
 }
 
 // Redis starts a private Redis with an append-only file (everysec) and noeviction; args are further options of
@@ -100,9 +101,21 @@ func (s *RedisServer) MustDo(t testing.TB, args ...string) any {
 // Info returns the fields of one section of INFO.
 func (s *RedisServer) Info(t testing.TB, section string) map[string]string {
 	t.Helper()
-	text, is := s.MustDo(t, "INFO", section).(string)
+	fields, err := s.fields(section)
+	if err != nil {
+		t.Fatalf("redis INFO %s: %v", section, err)
+	}
+	return fields
+}
+
+func (s *RedisServer) fields(section string) (map[string]string, error) {
+	answer, err := s.Do("INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	text, is := answer.(string)
 	if !is {
-		t.Fatalf("redis INFO %s: not a text", section)
+		return nil, errors.New("the answer is not a text")
 	}
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -110,7 +123,7 @@ func (s *RedisServer) Info(t testing.TB, section string) map[string]string {
 			fields[name] = value
 		}
 	}
-	return fields
+	return fields, nil
 }
 
 // CPU returns the seconds of CPU that the server has used.
@@ -126,54 +139,4 @@ func (s *RedisServer) CPU(t testing.TB) float64 {
 		total += seconds
 	}
 	return total
-}
-
-const hashSlots = 16384
-
-// RedisCluster starts a cluster of masters that share the hash slots evenly, and waits until every node reports the
-// complete cluster.
-func RedisCluster(t testing.TB, nodes int, args ...string) []*RedisServer {
-	t.Helper()
-	cluster := make([]*RedisServer, nodes)
-	for i := range cluster {
-		bus, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cluster[i] = Redis(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000",
-		}, args...)...)
-		first, last := hashSlots*i/nodes, hashSlots*(i+1)/nodes-1
-		cluster[i].MustDo(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
-		cluster[i].MustDo(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
-		meet(t, cluster[0], cluster[i], bus)
-	}
-	for _, node := range cluster {
-		node.ready = func() error { return knowsCluster(node, nodes) }
-		if err := node.process.until(node.ready); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cluster
-}
-
-func meet(t testing.TB, first, node *RedisServer, bus int) {
-	t.Helper()
-	if first == node {
-		return
-	}
-	host, port, _ := strings.Cut(node.Addr, ":")
-	first.MustDo(t, "CLUSTER", "MEET", host, port, strconv.Itoa(bus))
-}
-
-func knowsCluster(node *RedisServer, nodes int) error {
-	info, err := node.Do("CLUSTER", "INFO")
-	if err != nil {
-		return err
-	}
-	text, _ := info.(string)
-	if strings.Contains(text, "cluster_state:ok") && strings.Contains(text, fmt.Sprintf("cluster_size:%d\r", nodes)) {
-		return nil
-	}
-	return errors.New("the cluster is not complete")
 }
