@@ -22,7 +22,7 @@ func servers(b *testing.B) []*Figure {
 	var contenders []*contender
 	var figures []*Figure
 	for n, redis := range []*harness.RedisServer{
-		harness.Redis(b), harness.RedisOf(b, harness.Redis8()), harness.RedisOf(b, harness.Valkey9()),
+		harness.RedisOf(b, "redis-7.0"), harness.RedisOf(b, "redis-8.0"), harness.RedisOf(b, "valkey-9.1"),
 	} {
 		c := &contender{stack: newStack(b, deployment{
 			name: fmt.Sprint(namespace, n), server: redis, kafka: kafka, mariadb: mariadb,

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,24 +29,14 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 	return s
 }
 
-// RedisRelease is a server of Redis's protocol in a release of Debian.
-type RedisRelease releasedProgram
-
-// Redis8 is the Redis of Debian 13.
-func Redis8() RedisRelease { return RedisRelease{"trixie", "redis-server", "redis-server"} }
-
-// Valkey9 is the Valkey that Debian is preparing for its next release.
-func Valkey9() RedisRelease { return RedisRelease{"sid", "valkey-server", "valkey-server"} }
-
-// RedisOf is Redis with a server of another release, which it fetches at the first use: for comparisons outside of tests,
-// which never depend on it.
-func RedisOf(t testing.TB, release RedisRelease, args ...string) *RedisServer {
+// RedisOf is Redis with the kind of that name, whatever the environment chooses: for comparisons.
+func RedisOf(t testing.TB, kind string, args ...string) *RedisServer {
 	t.Helper()
-	command, err := releasedProgram(release).command()
+	found, err := kindOf(RoleRedis, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newRedisBy(t, command, args)
+	s, err := newRedisOf(t, found, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +44,52 @@ func RedisOf(t testing.TB, release RedisRelease, args ...string) *RedisServer {
 	return s
 }
 
+// newRedis prepares one server of the chosen kind, a single one also where the kind is a cluster.
 func newRedis(t testing.TB, args []string) (*RedisServer, error) {
-	path, err := program("redis-server", "redis-server", "FLASHSALE_TEST_REDIS=host:port")
+	kind, err := Chosen(RoleRedis)
 	if err != nil {
 		return nil, err
 	}
-	return newRedisBy(t, []string{path}, args)
+	return newRedisOf(t, kind, args)
+}
+
+// redisReleases are the kinds that are not this machine's own package.
+var redisReleases = map[string]releasedProgram{
+	"redis-8.0":  {"trixie", "redis-server", "usr/bin/redis-server"},
+	"valkey-9.1": {"sid", "valkey-server", "usr/bin/valkey-server"},
+}
+
+func newRedisOf(t testing.TB, kind Kind, args []string) (*RedisServer, error) {
+	name, _ := kind.base()
+	var command []string
+	if released, is := redisReleases[name]; is {
+		found, err := released.command()
+		if err != nil {
+			return nil, err
+		}
+		command = found
+	} else {
+		path, err := program("redis-server", "redis-server", "FLASHSALE_TEST_REDIS=host:port")
+		if err != nil {
+			return nil, err
+		}
+		command = []string{path}
+	}
+	s, err := newRedisBy(t, command, args)
+	if err == nil {
+		s.verify = func() error { return kind.suits(s.version()) }
+	}
+	return s, err
+}
+
+// version returns what the server reports, without the product: "" when it does not answer. Valkey has a field of its own
+// beside the version of Redis whose protocol it speaks.
+func (s *RedisServer) version() string {
+	fields, err := s.fields("server")
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(fields["valkey_version"], fields["redis_version"])
 }
 
 // newRedisBy prepares a server that a command line starts.

@@ -36,7 +36,7 @@ func (o Options) complete(t testing.TB) Options {
 		o.Name = strings.ToLower(t.Name()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	}
 	if o.Redis == nil {
-		o.Redis = []*harness.RedisServer{harness.SharedRedis(t)}
+		o.Redis = harness.SharedRedisNodes(t)
 	}
 	if o.Kafka == nil {
 		o.Kafka = harness.SharedKafka(t)
