@@ -140,13 +140,13 @@ func (s *site) place(check string) []any {
 	at, ask := "", ""
 	switch check {
 	case checkDatabase:
-		at, ask = database, "is the database running there, and does it let the account of mysql.dsn in?"
+		at, ask = database, "is the database running there, and does it let the account of mysql.dsn in, with mysql.tls_cert_file if it asks for one?"
 	case checkRedis:
 		at, ask = s.settings.RedisPlace(),
-			"is Redis running there (redis.addrs), and does it take redis.username, redis.password and redis.tls?"
+			"is Redis running there (redis.addrs), and does it take redis.username, redis.password and the settings redis.tls...?"
 	case checkTopics, checkKafka:
 		at, ask = s.settings.KafkaPlace(),
-			"is a broker running there (kafka.brokers), and does it take kafka.tls and the settings kafka.sasl_...?"
+			"is a broker running there (kafka.brokers), and does it take the settings kafka.tls... and kafka.sasl_...?"
 	}
 	if at == "" {
 		return nil

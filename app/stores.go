@@ -9,7 +9,7 @@ import (
 
 // OpenStore opens the database in the settings. The database need not be up yet.
 func OpenStore(s *settings.Settings) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal()})
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS()})
 }
 
 // OpenRedis prepares the connections to the Redis in the settings, for a command.
@@ -19,7 +19,9 @@ func OpenRedis(s *settings.Settings) (*scripts.Redis, error) { return dialRedis(
 func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 	return scripts.Dial(scripts.Options{
 		Namespace: s.Namespace, Addrs: s.Redis.Addrs, Username: s.Redis.Username, Password: s.Redis.Password.Reveal(),
-		TLS: s.Redis.TLS, Connections: s.Redis.Connections, Embedded: embedded,
+		TLS: s.RedisTLS(), Connections: s.Redis.Connections, Embedded: embedded,
+		Sentinel: scripts.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
 	})
 }
 
@@ -27,7 +29,7 @@ func dialRedis(s *settings.Settings, embedded bool) (*scripts.Redis, error) {
 // settings to the audit's own client.
 func KafkaOptions(s *settings.Settings) kafka.Options {
 	return kafka.Options{
-		Brokers: s.Kafka.Brokers, TLS: s.Kafka.TLS, SASLMechanism: s.Kafka.SASLMechanism,
+		Brokers: s.Kafka.Brokers, TLS: s.KafkaTLS(), SASLMechanism: s.Kafka.SASLMechanism,
 		Username: s.Kafka.SASLUsername, Password: s.Kafka.SASLPassword.Reveal(),
 	}
 }

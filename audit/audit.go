@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,19 +27,24 @@ const (
 
 // Options are the addresses and credentials of the stores.
 type Options struct {
-	DSN       string // of the database, in the form of the Go MySQL driver
-	Namespace string
-	Topic     string // the orders topic
+	DSN         string      // of the database, in the form of the Go MySQL driver
+	DatabaseTLS *tls.Config // nil: as the DSN says
+	Namespace   string
+	Topic       string // the orders topic
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
-	RedisTLS                     bool
+	Sentinel                     Sentinel
+	RedisTLS                     *tls.Config // nil: not encrypted
 
 	KafkaBrokers                 []string
-	KafkaTLS                     bool
-	KafkaMechanism               string // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	KafkaTLS                     *tls.Config // nil: not encrypted
+	KafkaMechanism               string      // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	KafkaUsername, KafkaPassword string
 }
+
+// Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.
+type Sentinel struct{ Master, Username, Password string }
 
 // Servers are the versions of the stores.
 type Servers struct {
@@ -82,7 +88,7 @@ type Auditor struct {
 func Open(o Options) (*Auditor, error) {
 	a := &Auditor{options: o}
 	var err error
-	if a.database, err = openDatabase(o.DSN); err == nil {
+	if a.database, err = openDatabase(o); err == nil {
 		a.topic, err = openTopic(o)
 	}
 	if err == nil {

@@ -7,21 +7,23 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
+	"flashsale/dsn"
 )
 
 // database reads the database with this package's own statements.
 type database struct{ db *sql.DB }
 
 // openDatabase prepares the connection: times as text, ids compared by bytes, no other settings of the server.
-func openDatabase(dsn string) (*database, error) {
-	config, err := mysql.ParseDSN(dsn)
+func openDatabase(o Options) (*database, error) {
+	name, err := dsn.Parse(o.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("read mysql.dsn: %w", err)
 	}
+	name.Secure(o.DatabaseTLS)
+	config := name.Config
 	config.ParseTime, config.Loc, config.InterpolateParams = false, time.UTC, true
 	config.Timeout, config.ReadTimeout = dialTimeout, readTimeout
-	connector, err := mysql.NewConnector(config)
+	connector, err := name.Connector()
 	if err != nil {
 		return nil, fmt.Errorf("read mysql.dsn: %w", err)
 	}

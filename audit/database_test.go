@@ -150,7 +150,7 @@ func TestLinesAmongThoseOfOtherSales(t *testing.T) {
 		_, err := db.Exec(statement)
 		require.NoError(t, err)
 	}
-	opened, err := openDatabase(server.DSN("audit_lines"))
+	opened, err := openDatabase(Options{DSN: server.DSN("audit_lines")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, opened.db.Close()) })
 	read := func(id string, loose bool) *snapshot {
@@ -183,7 +183,7 @@ func TestTheReadingEndsBeforeTheOrders(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	opened, err := openDatabase(server.DSN("audit_ends"))
+	opened, err := openDatabase(Options{DSN: server.DSN("audit_ends")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, opened.db.Close()) })
 	of := snapshotOf{sale: saleRow{id: "rush"}, words: newWords(), goOn: func(snap *snapshot) bool {

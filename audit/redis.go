@@ -2,23 +2,29 @@ package audit
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/socket"
 )
 
 func openRedis(o Options) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
 		InitAddress: o.RedisAddrs, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-audit",
-		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
+		TLSConfig: o.RedisTLS,
+		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: readTimeout, DisableCache: true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
 	}
-	if o.RedisTLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if s := o.Sentinel; s.Master != "" {
+		option.Sentinel = rueidis.SentinelOption{MasterSet: s.Master, Username: s.Username, Password: s.Password,
+			Dialer: option.Dialer, TLSConfig: o.RedisTLS}
+	}
+	if o.RedisTLS != nil {
+		option.DialCtxFn = socket.DialTLS
 	}
 	client, err := rueidis.NewClient(option)
 	if err != nil {

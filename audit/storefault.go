@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"flashsale/dsn"
 	"flashsale/sale"
 )
 
@@ -31,15 +32,15 @@ const (
 // DatabaseFault adds to an error of the database its address and the next step of the operator. right is what the account needs,
 // as GRANT spells it. The error shows no password. DatabaseFault returns nil for nil, and the error itself when the operator has
 // ended the command or the DSN cannot be read.
-func DatabaseFault(dsn, right string, err error) error {
-	config, unreadable := mysql.ParseDSN(dsn)
+func DatabaseFault(text, right string, err error) error {
+	name, unreadable := dsn.Parse(text)
 	if passes(err) || unreadable != nil {
 		return err
 	}
 	if errors.Is(err, sale.ErrSchema) { // its text has the next step
-		return fmt.Errorf("database %s at %s: %w", config.DBName, config.Addr, err)
+		return fmt.Errorf("database %s at %s: %w", name.Config.DBName, name.Addrs(), err)
 	}
-	return fmt.Errorf("database %s at %s: %w; %s", config.DBName, config.Addr, err, databaseStep(config, right, err))
+	return fmt.Errorf("database %s at %s: %w; %s", name.Config.DBName, name.Addrs(), err, databaseStep(name.Config, right, err))
 }
 
 // passes reports whether an error says nothing about a store.
@@ -49,12 +50,17 @@ func passes(err error) bool {
 
 func databaseStep(config *mysql.Config, right string, err error) string {
 	var answer *mysql.MySQLError
+	var unverified *tls.CertificateVerificationError
+	if errors.As(err, &unverified) {
+		return "set mysql.tls_ca_file to the authority of its certificate, or the host in mysql.dsn to the name in it"
+	}
 	if !errors.As(err, &answer) {
 		return "is the database running there (mysql.dsn)?"
 	}
 	switch answer.Number {
 	case mysqlDeniedToUser, mysqlDeniedToHost, mysqlDeniedPlugin:
-		return "correct user and password in mysql.dsn, or let the account connect from this host"
+		return "correct user and password in mysql.dsn, let the account connect from this host, or set mysql.tls_cert_file where it " +
+			"needs a certificate"
 	case mysqlUnknownDatabase:
 		return "correct the name of the database in mysql.dsn, or create it and run flashsale migrate"
 	case mysqlUnknownTable, mysqlUnknownColumn:
@@ -76,9 +82,12 @@ func (o *Options) redisFault(err error) error {
 
 func (o *Options) redisStep(err error) string {
 	var answer *rueidis.RedisError
+	var unverified *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &unverified):
+		return "set redis.tls_ca_file to the authority of Redis's certificate, or redis.tls_server_name to the name in it"
 	case !errors.As(err, &answer):
-		return "is Redis running there (redis.addrs), and does it expect TLS as redis.tls says?"
+		return "is Redis running there (redis.addrs), and does it expect TLS as redis.tls and redis.tls_cert_file say?"
 	case strings.HasPrefix(answer.Error(), "NOPERM"):
 		return fmt.Sprintf("type ACL SETUSER %s ~%s:* +hello +info +hmget +xlen +hlen +hscan there; docs/operations.md has the "+
 			"whole line", cmp.Or(o.RedisUsername, "default"), o.Namespace)
@@ -100,6 +109,7 @@ func (o *Options) kafkaFault(err error) error {
 
 func (o *Options) kafkaStep(err error) string {
 	var tlsFault tls.RecordHeaderError
+	var unverified *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return "run flashsale migrate, or correct namespace"
@@ -109,8 +119,11 @@ func (o *Options) kafkaStep(err error) string {
 	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.IllegalSaslState),
 		errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return "correct kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password"
+	case errors.As(err, &unverified):
+		return "set kafka.tls_ca_file to the authority of the brokers' certificates, or kafka.tls_server_name to the name in them"
 	case errors.As(err, &tlsFault):
 		return "correct kafka.tls, or name the broker's TLS listener in kafka.brokers"
 	}
-	return "is a broker running there (kafka.brokers), and does it expect TLS and SASL as kafka.tls and kafka.sasl_mechanism say?"
+	return "is a broker running there (kafka.brokers), and does it expect TLS and SASL as kafka.tls, kafka.tls_cert_file and " +
+		"kafka.sasl_mechanism say?"
 }

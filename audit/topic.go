@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -23,8 +22,8 @@ func openTopic(o Options) (*kgo.Client, error) {
 		kgo.SeedBrokers(o.KafkaBrokers...), kgo.DialTimeout(dialTimeout), kgo.RetryTimeout(readTimeout),
 		kgo.FetchMaxWait(100 * time.Millisecond), kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(fetchBytes),
 	}
-	if o.KafkaTLS {
-		opts = append(opts, kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	if o.KafkaTLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(o.KafkaTLS))
 	}
 	switch o.KafkaMechanism {
 	case "":

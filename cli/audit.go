@@ -54,9 +54,12 @@ const auditGC = 25
 func certify(ctx context.Context, s *settings.Settings, id string) (adminclient.Certificate, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(auditGC))
 	auditor, err := audit.Open(audit.Options{
-		DSN: s.MySQL.DSN.Reveal(), Namespace: s.Namespace, Topic: kafka.TopicsOf(s.Namespace).Orders,
+		DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
+		Namespace: s.Namespace, Topic: kafka.TopicsOf(s.Namespace).Orders,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
-		RedisTLS: s.Redis.TLS, KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.Kafka.TLS,
+		Sentinel: audit.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
+		RedisTLS: s.RedisTLS(), KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.KafkaTLS(),
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,
 		KafkaPassword: s.Kafka.SASLPassword.Reveal(),
 	})

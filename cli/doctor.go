@@ -54,9 +54,12 @@ func (c Doctor) Run(inv *invocation) error {
 func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 	topics := kafka.TopicsOf(s.Namespace)
 	return doctor.Options{
-		Namespace: s.Namespace, DSN: s.MySQL.DSN.Reveal(), Schema: db,
+		Namespace: s.Namespace, DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
+		Schema:     db,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
-		RedisTLS: s.Redis.TLS, KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.Kafka.TLS,
+		Sentinel: doctor.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
+			Password: s.Redis.SentinelPassword.Reveal()},
+		RedisTLS: s.RedisTLS(), KafkaBrokers: s.Kafka.Brokers, KafkaTLS: s.KafkaTLS(),
 		KafkaMechanism: s.Kafka.SASLMechanism, KafkaUsername: s.Kafka.SASLUsername,
 		KafkaPassword: s.Kafka.SASLPassword.Reveal(),
 		Topics:        doctor.Topics{Orders: topics.Orders, Dead: topics.Dead, Events: topics.Events},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"flashsale/dsn"
 	"flashsale/sale"
 )
 
@@ -88,12 +89,14 @@ const (
 // lookAtDatabase reads the server, the schema and the rights of the account.
 func lookAtDatabase(ctx context.Context, o Options) databaseFacts {
 	facts := databaseFacts{}
-	config, err := mysql.ParseDSN(o.DSN)
+	name, err := dsn.Parse(o.DSN)
 	if err != nil {
 		facts.err = fmt.Errorf("read mysql.dsn: %w", err)
 		return facts
 	}
-	facts.addr, facts.name = config.Addr, config.DBName
+	name.Secure(o.DatabaseTLS)
+	config := name.Config
+	facts.addr, facts.name = name.Addrs(), config.DBName
 	config.ParseTime, config.Loc, config.InterpolateParams = false, time.UTC, true
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = dialTimeout, callTimeout, callTimeout
 	if config.Params == nil {
@@ -101,7 +104,7 @@ func lookAtDatabase(ctx context.Context, o Options) databaseFacts {
 	}
 	config.Params["time_zone"] = "'+00:00'" // in an hour that a zone has twice, its clock is ambiguous
 	config.Logger = &mysql.NopLogger{}      // every error it would print is also returned
-	connector, err := mysql.NewConnector(config)
+	connector, err := name.Connector()
 	if err != nil {
 		facts.err = fmt.Errorf("read mysql.dsn: %w", err)
 		return facts

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"slices"
 	"sync"
@@ -27,17 +28,19 @@ type Schema interface {
 
 // Options are the addresses and settings that are examined.
 type Options struct {
-	Namespace string
-	DSN       string // of the database, in the form of the Go MySQL driver
-	Schema    Schema // on the same database
+	Namespace   string
+	DSN         string      // of the database, in the form of the Go MySQL driver
+	DatabaseTLS *tls.Config // nil: as the DSN says
+	Schema      Schema      // on the same database
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
-	RedisTLS                     bool
+	Sentinel                     Sentinel
+	RedisTLS                     *tls.Config // nil: not encrypted
 
 	KafkaBrokers                 []string
-	KafkaTLS                     bool
-	KafkaMechanism               string // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	KafkaTLS                     *tls.Config // nil: not encrypted
+	KafkaMechanism               string      // empty, PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	KafkaUsername, KafkaPassword string
 	Topics                       Topics
 	Partitions                   int // of the orders topic, as the settings have it
@@ -50,6 +53,9 @@ type Options struct {
 	MaxConnections                           int    // of buyers to one gateway
 	Descriptors                              uint64 // that a process may have open; the largest value: no limit
 }
+
+// Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.
+type Sentinel struct{ Master, Username, Password string }
 
 // Topics are the names of the engine's topics.
 type Topics struct{ Orders, Dead, Events string }

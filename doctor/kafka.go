@@ -63,9 +63,8 @@ func kafkaClient(o Options) (*kgo.Client, error) {
 		kgo.RequestTimeoutOverhead(callTimeout), kgo.RequestRetries(1),
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	if o.KafkaTLS {
-		opts = append(opts, kgo.Dialer((&tls.Dialer{NetDialer: dialer,
-			Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext))
+	if o.KafkaTLS != nil {
+		opts = append(opts, kgo.Dialer((&tls.Dialer{NetDialer: dialer, Config: o.KafkaTLS}).DialContext))
 	} else {
 		opts = append(opts, kgo.Dialer(dialer.DialContext))
 	}

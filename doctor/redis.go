@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -11,12 +10,15 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/socket"
 )
 
 // redisFacts is what Redis said. err is set when no server answered.
 type redisFacts struct {
-	nodes []*redisNode
-	err   error
+	nodes     []*redisNode
+	sentinels []sentinelFacts
+	err       error
 }
 
 // redisNode is one server.
@@ -45,8 +47,11 @@ func redisSettings() []string {
 // lookAtRedis reads every configured address, and every other node of their cluster.
 func lookAtRedis(ctx context.Context, o Options) redisFacts {
 	var facts redisFacts
-	known := map[string]bool{}
-	for waiting := o.RedisAddrs; len(waiting) > 0; waiting = waiting[1:] {
+	known, addrs := map[string]bool{}, o.RedisAddrs
+	if o.Sentinel.Master != "" {
+		facts.sentinels, addrs = lookAtSentinels(ctx, o)
+	}
+	for waiting := addrs; len(waiting) > 0; waiting = waiting[1:] {
 		if known[waiting[0]] {
 			continue
 		}
@@ -56,6 +61,9 @@ func lookAtRedis(ctx context.Context, o Options) redisFacts {
 		waiting = append(waiting[:len(waiting):len(waiting)], node.clustered...)
 	}
 	var failed []error
+	for _, s := range facts.sentinels {
+		failed = append(failed, s.err)
+	}
 	for _, n := range facts.nodes {
 		if n.err == nil {
 			return facts
@@ -69,11 +77,12 @@ func lookAtRedis(ctx context.Context, o Options) redisFacts {
 func redisClient(o Options, addr string) (rueidis.Client, error) {
 	option := rueidis.ClientOption{
 		InitAddress: []string{addr}, Username: o.RedisUsername, Password: o.RedisPassword, ClientName: "flashsale-doctor",
-		Dialer: net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: callTimeout, DisableCache: true, DisableRetry: true,
+		TLSConfig: o.RedisTLS,
+		Dialer:    net.Dialer{Timeout: dialTimeout}, ConnWriteTimeout: callTimeout, DisableCache: true, DisableRetry: true,
 		ForceSingleClient: true, ClientSetInfo: rueidis.DisableClientSetInfo,
 	}
-	if o.RedisTLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.RedisTLS != nil {
+		option.DialCtxFn = socket.DialTLS
 	}
 	return rueidis.NewClient(option)
 }

@@ -10,6 +10,7 @@ import (
 // judgeRedis judges every server.
 func judgeRedis(facts redisFacts, sales salesFacts, o Options) []Finding {
 	f := &findings{store: Redis}
+	judgeSentinels(f, facts.sentinels, o.Sentinel.Master)
 	masters := 0
 	for _, n := range facts.nodes {
 		if n.isPrimary() {
@@ -61,8 +62,8 @@ func (j nodeJudge) judge(sales salesFacts, masters int) {
 func (j nodeJudge) cli(command string) string {
 	host, port, _ := net.SplitHostPort(j.addr)
 	line := "redis-cli -h " + host + " -p " + port
-	if j.options.RedisTLS {
-		line += " --tls"
+	if j.options.RedisTLS != nil {
+		line += " --tls" // and --cacert, --cert and --key, where the settings name files
 	}
 	if j.options.RedisUsername != "" {
 		line += " --user " + j.options.RedisUsername

@@ -19,6 +19,7 @@ func (o Options) Fault(err error) error {
 
 func (o Options) step(err error) string {
 	var tlsFault tls.RecordHeaderError
+	var unverified *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, sarama.ErrSASLAuthenticationFailed), errors.Is(err, sarama.ErrUnsupportedSASLMechanism),
 		errors.Is(err, sarama.ErrIllegalSASLState):
@@ -31,9 +32,11 @@ func (o Options) step(err error) string {
 		return fmt.Sprintf("type the lines for User:%s with kafka-acls.sh: docs/operations.md, Rights in Redis and Kafka", user)
 	case errors.Is(err, sarama.ErrInvalidReplicationFactor):
 		return "set kafka.replication to at most the number of brokers"
+	case errors.As(err, &unverified):
+		return "set kafka.tls_ca_file to the authority of the brokers' certificates, or kafka.tls_server_name to the name in them"
 	case errors.As(err, &tlsFault):
 		return "correct kafka.tls, or name the broker's TLS listener in kafka.brokers"
 	}
-	return "is a broker running there (kafka.brokers), and does it expect TLS and the login as kafka.tls, " +
+	return "is a broker running there (kafka.brokers), and does it expect TLS and the login as kafka.tls, kafka.tls_cert_file, " +
 		"kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password say?"
 }

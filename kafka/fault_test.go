@@ -21,6 +21,7 @@ func TestFaultsNameBrokersAndNextStep(t *testing.T) {
 	}{
 		{sarama.ErrOutOfBrokers, "is a broker running there (kafka.brokers)"},
 		{sarama.ErrSASLAuthenticationFailed, "correct kafka.sasl_mechanism, kafka.sasl_username and kafka.sasl_password"},
+		{&tls.CertificateVerificationError{Err: errors.New("x509")}, "set kafka.tls_ca_file"},
 		{sarama.ErrUnsupportedSASLMechanism, "correct kafka.sasl_mechanism"},
 		{sarama.ErrTopicAuthorizationFailed, "User:ANONYMOUS"},
 		{sarama.ErrClusterAuthorizationFailed, "kafka-acls.sh"},

@@ -15,9 +15,9 @@ import (
 
 // Options are the addresses and credentials of the brokers.
 type Options struct {
-	Brokers       []string // host:port
-	TLS           bool
-	SASLMechanism string // "", PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
+	Brokers       []string    // host:port
+	TLS           *tls.Config // nil: connections are not encrypted
+	SASLMechanism string      // "", PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 	Username      string
 	Password      string
 }
@@ -60,9 +60,8 @@ func (o Options) common(clientID string, timeout time.Duration) *sarama.Config {
 
 // login adds TLS and SASL and validates all settings.
 func (o Options) login(c *sarama.Config) error {
-	if o.TLS {
-		c.Net.TLS.Enable = true
-		c.Net.TLS.Config = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		c.Net.TLS.Enable, c.Net.TLS.Config = true, o.TLS.Clone()
 	}
 	if o.SASLMechanism != "" {
 		c.Net.SASL.Enable = true

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func TestKafkaSettingsThatRecordsDependOn(t *testing.T) {
 
 func TestKafkaLogin(t *testing.T) {
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		c, err := Options{TLS: true, SASLMechanism: mechanism, Username: "u", Password: "p"}.Config()
+		c, err := Options{TLS: encrypted(), SASLMechanism: mechanism, Username: "u", Password: "p"}.Config()
 		require.NoError(t, err, mechanism)
 		require.True(t, c.Net.SASL.Enable)
 		require.True(t, c.Net.TLS.Enable)
@@ -63,7 +64,7 @@ func TestKafkaOptions(t *testing.T) {
 	}
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
 		c, err := ProducerOptions{
-			Kafka:  Options{Brokers: []string{"a:1"}, TLS: true, SASLMechanism: mechanism, Username: "u", Password: "p"},
+			Kafka:  Options{Brokers: []string{"a:1"}, TLS: encrypted(), SASLMechanism: mechanism, Username: "u", Password: "p"},
 			Linger: time.Millisecond,
 		}.config()
 		require.NoError(t, err)
@@ -115,3 +116,5 @@ func converse(t *testing.T, mechanism sarama.SASLMechanism, hash scram.HashGener
 	}
 	return nil
 }
+
+func encrypted() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }

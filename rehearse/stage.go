@@ -34,6 +34,7 @@ func shadowSettings(of *settings.Settings, names sale.Shadow) *settings.Settings
 	s.Gateway.ShutdownTimeout = childTimeout
 	s.Admin.Token, s.Shop.Token, s.Auth.HS256Secret = secret(), secret(), secret()
 	s.Auth.HS256PreviousSecret, s.Admin.Tokens = "", ""
+	s.MySQL.ReadDSN = "" // nothing of a shadow is read from a replica
 	s.Log.Level = "info" // the processes say in their log where they listen
 	return &s
 }

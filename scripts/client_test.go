@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -19,7 +20,7 @@ func TestDialChecksItsOptions(t *testing.T) {
 		_, err := Dial(o)
 		require.Error(t, err)
 	}
-	r := dial(t, Options{Namespace: "n", Addrs: []string{"127.0.0.1:1"}, TLS: true, Username: "u", Password: "p"})
+	r := dial(t, Options{Namespace: "n", Addrs: []string{"127.0.0.1:1"}, TLS: encrypted(), Username: "u", Password: "p"})
 	option := r.clientOption()
 	require.True(t, option.DisableRetry)
 	require.NotNil(t, option.TLSConfig)
@@ -74,3 +75,5 @@ func TestASilentRedis(t *testing.T) {
 	require.Eventually(t, func() bool { return ping() == nil }, 40*time.Second, 50*time.Millisecond)
 	require.Less(t, time.Since(began), 5*time.Second)
 }
+
+func encrypted() *tls.Config { return &tls.Config{MinVersion: tls.VersionTLS12} }

@@ -21,13 +21,22 @@ import (
 // Options are the address of Redis and how to connect to it.
 type Options struct {
 	Namespace string   // prefix of every key
-	Addrs     []string // one server, or some of a cluster
+	Addrs     []string // one server, some of a cluster, or Sentinels
 	Username  string
 	Password  string
-	TLS       bool
-	Embedded  bool // miniredis: no RESP3, no cluster, no replication id
+	TLS       *tls.Config // nil: connections are not encrypted
+	Embedded  bool        // miniredis: no RESP3, no cluster, no replication id
+
+	Sentinel Sentinel
 
 	Connections int // to each node, up to 256, rounded up to a power of two [2]
+}
+
+// Sentinel is how Redis Sentinel finds the primary. TLS is that of the servers.
+type Sentinel struct {
+	Master   string // name of the primary; empty: the addresses are those of the servers
+	Username string
+	Password string
 }
 
 // Bounds of the client.
@@ -42,10 +51,14 @@ const (
 	redialInterval   = 100 * time.Millisecond
 	socketBuffer     = 1 << 17 // bytes, each way and connection
 
+	// sentinelsAsked is how often the Sentinels are asked for the primary: their message about a switch may be missed, and a
+	// primary that has become a replica keeps its connections open.
+	sentinelsAsked = time.Second
+
 	defaultConnections = 2 // a purchase need not wait for a long pipeline; more connections were not faster
 )
 
-// Redis is the client of one Redis or one Redis Cluster. It connects at the first use, and again when that failed.
+// Redis is the client of one Redis, of one that Sentinels watch, or of one Redis Cluster. It connects at the first use, and again when that failed.
 type Redis struct {
 	options  Options
 	inFlight chan struct{} // one element for each call in flight
@@ -129,15 +142,18 @@ func (r *Redis) connected() (rueidis.Client, error) {
 func (r *Redis) clientOption() rueidis.ClientOption {
 	o := r.options
 	option := rueidis.ClientOption{
-		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale",
+		InitAddress: o.Addrs, Username: o.Username, Password: o.Password, ClientName: "flashsale", TLSConfig: o.TLS,
 		Dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: silentAfter}, DialCtxFn: socket.DialTCP,
 		ConnWriteTimeout: writeTimeout, DisableRetry: true, DisableCache: true, AlwaysPipelining: true,
 		ReadBufferEachConn: socketBuffer, WriteBufferEachConn: socketBuffer,
 		ClientSetInfo:     rueidis.DisableClientSetInfo, // Redis 7.0 lacks it, so its ACL cannot grant it
 		ForceSingleClient: o.Embedded, AlwaysRESP2: o.Embedded, PipelineMultiplex: multiplex(o.Connections),
 	}
-	if o.TLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.Sentinel.Master != "" {
+		option.Sentinel = rueidis.SentinelOption{
+			MasterSet: o.Sentinel.Master, Username: o.Sentinel.Username, Password: o.Sentinel.Password, ClientName: "flashsale",
+			Dialer: option.Dialer, TLSConfig: o.TLS, TopologyRefreshInterval: sentinelsAsked,
+		}
 	}
 	return option
 }

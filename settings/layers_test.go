@@ -42,7 +42,7 @@ func goodValue(t *rapid.T, s Setting, label string) string {
 	}
 	port := func(low int) string { return fmt.Sprint(rapid.IntRange(low, 65535).Draw(t, label+" port")) }
 	switch {
-	case s.Name == "mysql.dsn":
+	case s.Name == "mysql.dsn", s.Name == "mysql.read_dsn":
 		return "u:p@tcp(h:" + port(1) + ")/db?tls=skip-verify"
 	case s.Name == "log.level":
 		return rapid.SampledFrom([]string{"debug", "info", "warn", "error"}).Draw(t, label)

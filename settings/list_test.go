@@ -27,6 +27,11 @@ func TestTheListIsWhatIsPromised(t *testing.T) {
 		"FLASHSALE_GATEWAY_ACK_TIMEOUT": "1s", "FLASHSALE_RESERVE_JOURNAL_MAX_ORDERS": "100000", "FLASHSALE_MYSQL_DSN": "",
 		"FLASHSALE_KAFKA_LINGER": "0s", "FLASHSALE_REDIS_CONNECTIONS": "2", "FLASHSALE_SETTLE_FETCH_MIN_BYTES": "131072",
 		"FLASHSALE_SETTLE_FETCH_MAX_WAIT": "50ms", "FLASHSALE_AUTH_MAX_LIFETIME": "24h",
+		"FLASHSALE_REDIS_SENTINEL_MASTER": "", "FLASHSALE_REDIS_TLS_CA_FILE": "", "FLASHSALE_REDIS_TLS_CERT_FILE": "",
+		"FLASHSALE_REDIS_TLS_KEY_FILE": "", "FLASHSALE_REDIS_TLS_SERVER_NAME": "", "FLASHSALE_KAFKA_TLS_CA_FILE": "",
+		"FLASHSALE_KAFKA_TLS_CERT_FILE": "", "FLASHSALE_KAFKA_TLS_KEY_FILE": "", "FLASHSALE_KAFKA_TLS_SERVER_NAME": "",
+		"FLASHSALE_MYSQL_TLS_CA_FILE": "", "FLASHSALE_MYSQL_TLS_CERT_FILE": "", "FLASHSALE_MYSQL_TLS_KEY_FILE": "",
+		"FLASHSALE_MYSQL_READ_DSN": "", "FLASHSALE_MYSQL_READ_MAX_LAG": "500ms",
 	}
 	found := map[string]string{}
 	for _, s := range All() {
@@ -39,7 +44,8 @@ func TestTheListIsWhatIsPromised(t *testing.T) {
 	}
 	secrets := map[string]bool{"admin.token": true, "admin.tokens": true, "shop.token": true, "auth.hs256_secret": true,
 		"auth.hs256_previous_secret": true,
-		"redis.password":             true, "kafka.sasl_password": true, "mysql.dsn": true}
+		"redis.password":             true, "kafka.sasl_password": true, "mysql.dsn": true, "mysql.read_dsn": true,
+		"redis.sentinel_password": true}
 	for _, s := range All() {
 		assert.Equal(t, secrets[s.Name], s.Secret(), s.Name)
 	}
@@ -88,12 +94,24 @@ func TestRowsAndMembersMatch(t *testing.T) {
 		switch field := value.Type().Field(i); {
 		case !field.IsExported():
 		case field.Type.Kind() == reflect.Struct:
-			fields += field.Type.NumField()
+			fields += leaves(field.Type)
 		default:
 			fields++
 		}
 	}
 	assert.Equal(t, fields, len(members))
+}
+
+// leaves counts the members of a struct and of the structs in it.
+func leaves(of reflect.Type) (n int) {
+	for i := range of.NumField() {
+		if member := of.Field(i).Type; member.Kind() == reflect.Struct {
+			n += leaves(member)
+		} else {
+			n++
+		}
+	}
+	return n
 }
 
 func TestSpellingsOfANameAreUnique(t *testing.T) {

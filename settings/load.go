@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	layers := []layer{defaultLayer(), fromFile, fromEnvironment, s.flagLayer(ix, faults)}
 
 	merged := koanf.New(".")
-	settings := &Settings{origins: map[string]string{}, warnings: warnings}
+	settings := &Settings{origins: map[string]string{}, warnings: warnings, tls: map[string]*tls.Config{}}
 	for _, l := range layers {
 		if err := merged.Load(l, nil); err != nil {
 			return nil, fmt.Errorf("merge settings: %w", err)
@@ -35,6 +36,7 @@ func (s Source) Load(command string) (*Settings, error) {
 	}
 	settings.checkNeeded(command, faults)
 	settings.checkTogether(faults)
+	settings.checkTLS(command, faults)
 	return settings, faults.orNil()
 }
 
@@ -97,6 +99,9 @@ func (s *Settings) checkTogether(faults *Faults) {
 		faults.addf("shop.token: must differ from admin.token, or the shop may do all that operators may do")
 	} else if err := access.Check(s.Tokens()); err != nil && !faults.name("admin.tokens") {
 		faults.addf("admin.tokens: %v", err)
+	}
+	if s.Redis.SentinelMaster == "" && (s.Redis.SentinelUsername != "" || s.Redis.SentinelPassword != "") {
+		faults.addf("redis.sentinel_master: redis.sentinel_username and redis.sentinel_password need it")
 	}
 	if mechanism := s.Kafka.SASLMechanism; (mechanism == "") != (s.Kafka.SASLUsername == "" && s.Kafka.SASLPassword == "") {
 		faults.addf("kafka.sasl_mechanism: set mechanism, username and password together or none of them")

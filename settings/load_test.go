@@ -99,6 +99,7 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 		"admin.hosts":            {"a.example", "b,c.example", "d"},
 		"admin.url":              {"http://a", "https://b:1", "http://c/x"},
 		"mysql.dsn":              {"a@/a", "b@/b", "c@/c"},
+		"mysql.read_dsn":         {"a@/a", "b@tcp(x:1,y:2)/b", "c@/c"},
 		"settle.batch_max_bytes": {"2000", "3000", "4000"},
 		"gateway.gc_percent":     {"50", "200", "400"},
 		"settle.gc_percent":      {"50", "200", "400"},

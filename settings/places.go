@@ -3,16 +3,16 @@ package settings
 import (
 	"strings"
 
-	"github.com/go-sql-driver/mysql"
+	"flashsale/dsn"
 )
 
 // Database names the database of mysql.dsn without its account, such as "shop at db:3306". It is empty without a valid DSN.
 func (s *Settings) Database() string {
-	config, err := mysql.ParseDSN(s.MySQL.DSN.Reveal())
-	if err != nil || config.DBName == "" {
+	name, err := dsn.Parse(s.MySQL.DSN.Reveal())
+	if err != nil || name.Config.DBName == "" {
 		return ""
 	}
-	return config.DBName + " at " + config.Addr
+	return name.Config.DBName + " at " + name.Addrs()
 }
 
 // RedisPlace names the servers of redis.addrs.

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-sql-driver/mysql"
+	"flashsale/dsn"
 )
 
 // rule is the check of a setting's values. Faults and documentation use the same text.
@@ -114,11 +114,11 @@ var urlRule = rule{"an http or https URL without query", func(target any) bool {
 }}
 
 // dsnRule lets the driver parse the data source name. It also requires a database: without one the first query would fail.
-var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database", func(target any) bool {
-	dsn := target.(*Secret).Reveal()
-	if dsn == "" {
+var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database, or tcp(host:3306,host:3306)", func(target any) bool {
+	text := target.(*Secret).Reveal()
+	if text == "" {
 		return true
 	}
-	config, err := mysql.ParseDSN(dsn)
-	return err == nil && config.DBName != ""
+	name, err := dsn.Parse(text)
+	return err == nil && name.Config.DBName != ""
 }}

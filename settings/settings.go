@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -23,6 +24,7 @@ type Settings struct {
 	Log       Log
 
 	origins  map[string]string
+	tls      map[string]*tls.Config // by section, of those with files
 	warnings []string
 }
 
@@ -78,6 +80,12 @@ type Redis struct {
 	Username string
 	Password Secret
 	TLS      bool
+	TLSFiles TLSFiles
+
+	TLSServerName    string // empty: the host of the address
+	SentinelMaster   string // empty: Addrs are the servers themselves
+	SentinelUsername string
+	SentinelPassword Secret
 
 	Connections int
 }
@@ -86,6 +94,8 @@ type Redis struct {
 type Kafka struct {
 	Brokers       []string
 	TLS           bool
+	TLSFiles      TLSFiles
+	TLSServerName string // empty: the host of the address
 	SASLMechanism string
 	SASLUsername  string
 	SASLPassword  Secret
@@ -110,8 +120,13 @@ type Brake struct {
 	JournalPercent int
 }
 
-// MySQL is the database.
-type MySQL struct{ DSN Secret }
+// MySQL is the database, and a replica of it for reads of orders.
+type MySQL struct {
+	DSN        Secret
+	TLS        TLSFiles
+	ReadDSN    Secret
+	ReadMaxLag time.Duration
+}
 
 // Log is the log on stderr.
 type Log struct{ Level string }

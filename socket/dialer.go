@@ -38,11 +38,10 @@ func (d Dialer) DialContext(ctx context.Context, network, address string) (net.C
 	return keep(d.Until, Of(conn)), nil
 }
 
-// DialTCP has the form that rueidis needs. With a TLS configuration the standard library dials and shakes hands, both within
-// the dialer's timeout.
+// DialTCP has the form that rueidis needs. With a TLS configuration it is DialTLS.
 func DialTCP(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 	if config != nil {
-		return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+		return DialTLS(ctx, address, dialer, config)
 	}
 	return Dialer{Dialer: *dialer}.DialContext(ctx, "tcp", address)
 }

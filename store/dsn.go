@@ -3,24 +3,24 @@ package store
 import (
 	"fmt"
 
-	"github.com/go-sql-driver/mysql"
+	"flashsale/dsn"
 )
 
 // SchemaOf returns the schema that a DSN of the Go MySQL driver names.
-func SchemaOf(dsn string) (string, error) {
-	config, err := mysql.ParseDSN(dsn)
+func SchemaOf(text string) (string, error) {
+	name, err := dsn.Parse(text)
 	if err != nil {
-		return "", fmt.Errorf("read DSN: %w", err) // the driver's errors do not repeat the DSN
+		return "", fmt.Errorf("read DSN: %w", err) // its errors do not repeat the DSN
 	}
-	return config.DBName, nil
+	return name.Config.DBName, nil
 }
 
 // InSchema returns a DSN that differs from the given one in the schema.
-func InSchema(dsn, schema string) (string, error) {
-	config, err := mysql.ParseDSN(dsn)
+func InSchema(text, schema string) (string, error) {
+	name, err := dsn.Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("read DSN: %w", err)
 	}
-	config.DBName = schema
-	return config.FormatDSN(), nil
+	name.Config.DBName = schema
+	return name.Text(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"flashsale/dsn"
 )
 
 func mysqlDialect() *dialect {
@@ -61,25 +63,27 @@ const (
 	sqlReadCommitted = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 )
 
-func openMySQL(dsn string) (*sql.DB, error) {
-	config, err := mysqlConfig(dsn)
+func openMySQL(o Options) (*sql.DB, error) {
+	name, err := mysqlName(o)
 	if err != nil {
 		return nil, err
 	}
-	connector, err := mysql.NewConnector(config)
+	connector, err := name.Connector()
 	if err != nil {
 		return nil, fmt.Errorf("read DSN: %w", err)
 	}
 	return sql.OpenDB(sessionConnector{connector}), nil
 }
 
-// mysqlConfig reads a DSN and sets what the store depends on: times are text (see moment), ids compare by bytes, affected rows
+// mysqlName reads a DSN and sets what the store depends on: times are text (see moment), ids compare by bytes, affected rows
 // count changes, and the driver drops a connection to a node that has become read-only.
-func mysqlConfig(dsn string) (*mysql.Config, error) {
-	config, err := mysql.ParseDSN(dsn)
+func mysqlName(o Options) (*dsn.Name, error) {
+	name, err := dsn.Parse(o.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("read DSN: %w", err) // the driver's errors do not repeat the DSN
+		return nil, fmt.Errorf("read DSN: %w", err) // its errors do not repeat the DSN
 	}
+	name.Secure(o.TLS)
+	config := name.Config
 	if config.DBName == "" {
 		return nil, errors.New("read DSN: it names no database")
 	}
@@ -100,7 +104,7 @@ func mysqlConfig(dsn string) (*mysql.Config, error) {
 	config.Timeout = orDefault(config.Timeout, mysqlDialTimeout)
 	config.ReadTimeout = orDefault(config.ReadTimeout, mysqlReadTimeout)
 	config.WriteTimeout = orDefault(config.WriteTimeout, mysqlWriteTimeout)
-	return config, nil
+	return name, nil
 }
 
 func orDefault(value, otherwise time.Duration) time.Duration {

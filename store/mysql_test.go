@@ -79,8 +79,9 @@ func TestTimesAreStoredInUTC(t *testing.T) {
 }
 
 func TestMySQLConfig(t *testing.T) {
-	config, err := mysqlConfig("u:p@tcp(db:3306)/shop?tls=skip-verify&readTimeout=1s&foo=1" + hostile)
+	name, err := mysqlName(Options{DSN: "u:p@tcp(db:3306)/shop?tls=skip-verify&readTimeout=1s&foo=1" + hostile})
 	require.NoError(t, err)
+	config := name.Config
 	require.True(t, config.InterpolateParams)
 	require.True(t, config.RejectReadOnly)
 	require.False(t, config.ClientFoundRows)

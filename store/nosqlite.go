@@ -8,7 +8,7 @@ import (
 )
 
 // openSQLite fails: the build tag nodev leaves SQLite, which only flashsale dev needs, out of the binary.
-func openSQLite(string) (*sql.DB, error) {
+func openSQLite(Options) (*sql.DB, error) {
 	return nil, errors.New("SQLite is not in this binary, which was built with -tags nodev")
 }
 

@@ -57,7 +57,9 @@ func (s *Store) Shadow(names sale.Shadow) (*ShadowSchema, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := Open(Options{Driver: DriverMySQL, DSN: dsn, MaxConnections: s.options.MaxConnections})
+	options := s.options
+	options.DSN = dsn
+	db, err := Open(options)
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,8 @@ func sqliteDialect() *dialect {
 const sqliteParameters = "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
 	"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)"
 
-func openSQLite(dsn string) (*sql.DB, error) {
-	forced, err := sqliteDSN(dsn)
+func openSQLite(o Options) (*sql.DB, error) {
+	forced, err := sqliteDSN(o.DSN)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,9 +18,10 @@ const (
 
 // Options are the database of a Store.
 type Options struct {
-	Driver         string // DriverMySQL or DriverSQLite
-	DSN            string // in the driver's format; Open overrides the parameters on which the engine depends
-	MaxConnections int    // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Driver         string      // DriverMySQL or DriverSQLite
+	DSN            string      // in the driver's format; Open overrides the parameters on which the engine depends
+	TLS            *tls.Config // MySQL only; nil: as the DSN says
+	MaxConnections int         // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
 }
 
 // minConnections: a migration has its lock on one connection and works on another.
@@ -49,7 +51,7 @@ type Store struct {
 
 // Open checks the options and returns a Store. It does not connect to the database.
 func Open(options Options) (*Store, error) {
-	var open func(dsn string) (*sql.DB, error)
+	var open func(Options) (*sql.DB, error)
 	var d *dialect
 	switch options.Driver {
 	case DriverMySQL:
@@ -59,7 +61,7 @@ func Open(options Options) (*Store, error) {
 	default:
 		return nil, fmt.Errorf("open store: driver %q is neither %s nor %s", options.Driver, DriverMySQL, DriverSQLite)
 	}
-	db, err := open(options.DSN)
+	db, err := open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}

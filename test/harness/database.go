@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,20 +33,20 @@ var databaseEngines = map[string]func() (databaseEngine, error){
 	"tidb-8": builtTiDB,
 }
 
-// newDatabase prepares a server of a kind, or the first of several nodes.
-func newDatabase(t testing.TB, kind Kind) (*MariaDBServer, error) {
+// newDatabase prepares a server of a kind, or the first of several nodes, with further options that win.
+func newDatabase(t testing.TB, kind Kind, further []string) (*MariaDBServer, error) {
 	if kind.Name == galeraKind {
-		return newGalera(t, kind)
+		return newGalera(t, kind, further)
 	}
 	engine, err := databaseEngines[kind.Name]()
 	if err != nil {
 		return nil, err
 	}
-	return engine.server(t, kind)
+	return engine.server(t, kind, further)
 }
 
 // server prepares one server with a data folder of its own.
-func (e databaseEngine) server(t testing.TB, kind Kind) (*MariaDBServer, error) {
+func (e databaseEngine) server(t testing.TB, kind Kind, further []string) (*MariaDBServer, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (e databaseEngine) server(t testing.TB, kind Kind) (*MariaDBServer, error) 
 	if err := os.Mkdir(s.scratch(), 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of temporary tables: %w", err)
 	}
-	args := append(e.command[1:len(e.command):len(e.command)], e.options(s, port)...)
+	args := slices.Concat(e.command[1:], e.options(s, port), further)
 	s.process = &Process{Dir: s.Dir, path: e.command[0], args: args, name: e.name, tb: t}
 	s.ready = func() error { return s.exec("SELECT 1") }
 	s.verify = func() error {

@@ -27,7 +27,7 @@ const (
 // newGalera prepares the first node of a Galera cluster, which is started with it and is not the one that tests stop. The
 // nodes begin with the same data folder, and a node that was away catches up from another one's cache of writes: no whole
 // copy of the data is ever sent.
-func newGalera(t testing.TB, kind Kind) (*MariaDBServer, error) {
+func newGalera(t testing.TB, kind Kind, further []string) (*MariaDBServer, error) {
 	released := releasedProgram{"bookworm", "mariadb-server-core galera-4", "usr/sbin/mariadbd"}
 	engine, err := releasedMariaDB(released)
 	if err != nil {
@@ -44,7 +44,7 @@ func newGalera(t testing.TB, kind Kind) (*MariaDBServer, error) {
 	nodes := make([]*MariaDBServer, galeraNodes)
 	groups := make([]string, galeraNodes)
 	for i := range nodes {
-		if nodes[i], err = engine.server(t, kind); err != nil {
+		if nodes[i], err = engine.server(t, kind, further); err != nil {
 			return nil, err
 		}
 		nodes[i].config.Params = map[string]string{"wsrep_sync_wait": "1"} // a read sees what another node has committed

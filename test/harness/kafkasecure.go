@@ -27,6 +27,15 @@ func KafkaSecured(t testing.TB, users ...string) *KafkaServer {
 // log in. settings gets the address at which the broker has to listen for clients.
 func KafkaWith(t testing.TB, user string, settings func(address string) []byte) *KafkaServer {
 	t.Helper()
+	s := kafkaWith(t, settings)
+	s.ready = func() error { return s.servesUser(user) }
+	s.begin(t)
+	return s
+}
+
+// kafkaWith prepares a broker with further settings.
+func kafkaWith(t testing.TB, settings func(address string) []byte) *KafkaServer {
+	t.Helper()
 	s, err := newKafka(t, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -39,8 +48,6 @@ func KafkaWith(t testing.TB, user string, settings func(address string) []byte) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ready = func() error { return s.servesUser(user) }
-	s.begin(t)
 	return s
 }
 

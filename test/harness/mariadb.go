@@ -26,10 +26,11 @@ type MariaDBServer struct {
 	schemas map[string]bool
 }
 
-// MariaDB starts a private database of the chosen kind.
-func MariaDB(t testing.TB) *MariaDBServer {
+// MariaDB starts a private database of the chosen kind; args are further options of its server and win over the harness's
+// own.
+func MariaDB(t testing.TB, args ...string) *MariaDBServer {
 	t.Helper()
-	s, err := newMariaDB(t)
+	s, err := newMariaDB(t, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func MariaDBOf(t testing.TB, kind string) *MariaDBServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newDatabase(t, found)
+	s, err := newDatabase(t, found, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +53,12 @@ func MariaDBOf(t testing.TB, kind string) *MariaDBServer {
 	return s
 }
 
-func newMariaDB(t testing.TB) (*MariaDBServer, error) {
+func newMariaDB(t testing.TB, further []string) (*MariaDBServer, error) {
 	kind, err := Chosen(RoleDatabase)
 	if err != nil {
 		return nil, err
 	}
-	return newDatabase(t, kind)
+	return newDatabase(t, kind, further)
 }
 
 // foreignMariaDB takes the server of the environment.

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,10 @@ import (
 // RedisServer is a Redis that serves tests. Addr is host:port.
 type RedisServer struct {
 	server
-	Addr string
-	bus  int // port of the cluster bus; 0 outside of clusters
+	Addr    string
+	bus     int         // port of the cluster bus; 0 outside of clusters
+	tls     *tls.Config // nil: without TLS
+	loading []string    // what comes before the options of the server on its command line
 }
 
 // Redis starts a private Redis with an append-only file (everysec) and noeviction; args are further options of
@@ -98,7 +101,7 @@ func newRedisBy(t testing.TB, command, args []string) (*RedisServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &RedisServer{Addr: loopback(port)}
+	s := &RedisServer{Addr: loopback(port), loading: command[1:]}
 	s.Dir = folder(t, "redis")
 	options := slices.Concat(command[1:], []string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--loglevel", "notice",
@@ -117,7 +120,7 @@ func newRedisBy(t testing.TB, command, args []string) (*RedisServer, error) {
 }
 
 // Do sends one command and returns the reply: string, int64, nil, or []any of these. An error reply is an error.
-func (s *RedisServer) Do(args ...string) (any, error) { return redisDo(s.Addr, args) }
+func (s *RedisServer) Do(args ...string) (any, error) { return redisDo(s.Addr, s.tls, args) }
 
 // MustDo is Do for commands that have to succeed.
 func (s *RedisServer) MustDo(t testing.TB, args ...string) any {

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,12 +13,15 @@ import (
 
 // redisDo sends one command over a connection of its own. The harness implements this part of RESP2 itself, because a test
 // of the project's Redis client must not read through that client.
-func redisDo(address string, args []string) (any, error) {
+func redisDo(address string, config *tls.Config, args []string) (any, error) {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	if config != nil {
+		conn = tls.Client(conn, config)
+	}
 	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return nil, err
 	}

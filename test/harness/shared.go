@@ -101,7 +101,7 @@ func SharedRedisNodes(t testing.TB) []*RedisServer {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.nodes == nil {
-		shared.nodes = ReplicatedRedisCluster(owner(), 3).Nodes
+		shared.nodes = RedisClusterWithReplicas(owner(), 3)
 	}
 	return shared.nodes
 }
@@ -112,7 +112,7 @@ func SharedMariaDB(t testing.TB) *MariaDBServer {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.mariadb == nil {
-		own := func() (*MariaDBServer, error) { return newMariaDB(owner()) }
+		own := func() (*MariaDBServer, error) { return newMariaDB(owner(), nil) }
 		shared.mariadb = obtain(t, "FLASHSALE_TEST_MYSQL", foreignMariaDB, own,
 			func(s *MariaDBServer) *server { return &s.server })
 	}

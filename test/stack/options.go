@@ -18,15 +18,16 @@ const (
 
 // Options describe the servers of a deployment and how it differs from the default one. The zero Options are usable.
 type Options struct {
-	Name    string                 // namespace and schema; "" is a name of its own for each call
-	Redis   []*harness.RedisServer // nil: the shared one. More than one are the nodes of a cluster
-	Kafka   *harness.KafkaServer   // nil: the shared one
-	MariaDB *harness.MariaDBServer // nil: the shared one
-	Env     []string               // further settings, "FLASHSALE_…=…", of every process and command; they win
-	Build   harness.Build          // the binary; the zero Build is the shipped one
-	Wires   *Wires                 // nil: processes and buyers connect directly. With wires Redis is one server
-	Clocks  bool                   // processes have clocks that SetClock moves; Build needs clock.Overlay
-	Armed   *CrashPoint            // where every process kills itself; Build needs the tag "faults"
+	Name      string                 // namespace and schema; "" is a name of its own for each call
+	Redis     []*harness.RedisServer // nil: the shared one. More than one are the nodes of a cluster
+	Sentinels *harness.Sentinels     // nil: Redis is reached at its addresses. With them Redis is what they watch
+	Kafka     *harness.KafkaServer   // nil: the shared one
+	MariaDB   *harness.MariaDBServer // nil: the shared one
+	Env       []string               // further settings, "FLASHSALE_…=…", of every process and command; they win
+	Build     harness.Build          // the binary; the zero Build is the shipped one
+	Wires     *Wires                 // nil: processes and buyers connect directly. With wires Redis is one server
+	Clocks    bool                   // processes have clocks that SetClock moves; Build needs clock.Overlay
+	Armed     *CrashPoint            // where every process kills itself; Build needs the tag "faults"
 }
 
 // complete fills in what the caller left out.
@@ -34,6 +35,9 @@ func (o Options) complete(t testing.TB) Options {
 	t.Helper()
 	if o.Name == "" { // each run has its own, because a server from the environment keeps the data of earlier runs
 		o.Name = strings.ToLower(t.Name()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	}
+	if o.Sentinels != nil {
+		o.Redis = []*harness.RedisServer{o.Sentinels.Nodes[0]}
 	}
 	if o.Redis == nil {
 		o.Redis = harness.SharedRedisNodes(t)
@@ -52,6 +56,10 @@ func (o Options) environment() []string {
 	redis := make([]string, len(o.Redis))
 	for i, node := range o.Redis {
 		redis[i] = node.Addr
+	}
+	if o.Sentinels != nil {
+		redis = o.Sentinels.Addrs()
+		o.Env = append([]string{"FLASHSALE_REDIS_SENTINEL_MASTER=" + harness.SentinelName}, o.Env...)
 	}
 	return append([]string{
 		"FLASHSALE_NAMESPACE=" + o.Name,

@@ -1,0 +1,83 @@
+package settings
+
+import (
+	"crypto/tls"
+	"encoding/pem"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// maxPEMBytes bounds a file of certificates; a bundle of all public authorities has a fifth of it.
+const maxPEMBytes = 1 << 20
+
+// certificate reads the certificate by which clients name themselves, and returns what gives it to each new connection.
+func (r *tlsReader) certificate() func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	certificate, part, err := readPair(r.files.Cert, r.files.Key)
+	if err != nil {
+		r.faults.addf("%s: %v", r.name(part), err)
+		return nil
+	}
+	pair := &clientPair{setting: r.name("cert"), cert: r.files.Cert, key: r.files.Key}
+	if err := pair.expired(certificate); err != nil {
+		r.warnings = append(r.warnings, err.Error())
+	}
+	pair.last.Store(certificate)
+	return pair.present
+}
+
+// clientPair is a certificate and its key in two files. They are read again for each connection, so that a renewed
+// certificate needs no restart. A pair that cannot be read, or half of which is renewed, leaves the last good one in use.
+type clientPair struct {
+	setting, cert, key string
+	last               atomic.Pointer[tls.Certificate]
+}
+
+func (p *clientPair) present(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if certificate, _, err := readPair(p.cert, p.key); err == nil {
+		p.last.Store(certificate)
+	}
+	last := p.last.Load()
+	return last, p.expired(last)
+}
+
+// expired returns an error for a certificate that no server accepts any more. Servers do not agree on what they say then:
+// Kafka's says that the certificate is unknown.
+func (p *clientPair) expired(certificate *tls.Certificate) error {
+	if ends := certificate.Leaf.NotAfter; time.Now().After(ends) {
+		return fmt.Errorf("%s: the certificate in %s has expired at %s", p.setting, p.cert, ends.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// readPair reads a certificate and its key. With an error it returns which of the two is wrong: cert or key.
+func readPair(cert, key string) (pair *tls.Certificate, part string, err error) {
+	certText, err := readBounded(cert, maxPEMBytes)
+	if err != nil {
+		return nil, "cert", err
+	}
+	keyText, err := readBounded(key, maxPEMBytes)
+	if err != nil {
+		return nil, "key", err
+	}
+	if !hasBlock(certText, "CERTIFICATE") {
+		return nil, "cert", fmt.Errorf("%s holds no certificate in PEM form", cert)
+	}
+	read, err := tls.X509KeyPair([]byte(certText), []byte(keyText))
+	if err != nil {
+		return nil, "key", fmt.Errorf("%s is not the key of the certificate in %s: %w", key, cert, err)
+	}
+	return &read, "", nil
+}
+
+func hasBlock(text, kind string) bool {
+	for rest := []byte(text); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return false
+		}
+		if block.Type == kind {
+			return true
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"flashsale/test/check"
+	"flashsale/test/harness"
+)
+
+var failoverRounds = flag.Int("failover-rounds", 1, "how often the tests of failovers kill the primary of Redis")
+
+const (
+	failoverUnits  = 6_000
+	failoverBuyers = 15_000
+	sellsWithin    = 10 * time.Second // from the moment at which there is a new primary
+)
+
+// TestSentinelFailover: the primary is killed in the middle of a rush. The Sentinels make a replica the primary, and the engine
+// sells from it after a rebuild; nothing is oversold, and the books balance.
+func TestSentinelFailover(t *testing.T) {
+	sentinels := harness.SentinelSet(t, 2, "--appendfsync", "always")
+	s := newStack(t, servers{Sentinels: sentinels}).run(2, 1)
+	failOver(s, 1, 1, sentinels.Primary, sentinels.Nodes)
+}
+
+// TestClusterFailover: the same with a primary of a Redis Cluster, whose replica takes its slots.
+func TestClusterFailover(t *testing.T) {
+	nodes := harness.RedisClusterWithReplicas(t, 3, "--appendfsync", "always")
+	s := newStack(t, servers{Redis: nodes}).run(2, 1)
+	failOver(s, 4, 3, func() *harness.RedisServer {
+		pair := []*harness.RedisServer{nodes[0], nodes[3]}
+		i := slices.IndexFunc(pair, (*harness.RedisServer).Leads)
+		if i < 0 {
+			return nil
+		}
+		return pair[i]
+	}, nodes)
+}
+
+// failOver kills the present primary in the middle of the rush of each round.
+func failOver(s *stack, buckets, primaries int, primary func() *harness.RedisServer, nodes []*harness.RedisServer) {
+	s.t.Helper()
+	var took []time.Duration
+	for round := range *failoverRounds {
+		name := fmt.Sprintf("rush-%d", round)
+		d := lasting(phone(failoverUnits))
+		d.Buckets = buckets
+		s.open(name, d)
+		c := newCrowd(s, name, failoverBuyers)
+		old := primary()
+		require.NotNil(s.t, old)
+		var f failover
+		c.OnTaken(failoverUnits/4, func() { f = c.killed(old, primary) })
+		c.rush(c.presses(uint64(round), 0, []string{"phone"}, single))
+		require.False(s.t, f.sold.IsZero(), "nothing was sold within %v of the new primary; answers: %v", sellsWithin, c.codes())
+		took = append(took, f.sold.Sub(f.promoted))
+		old.Start() // as a replica
+		require.Eventually(s.t, func() bool { return harness.Following(nodes, primaries) == nil }, time.Minute, 20*time.Millisecond)
+		if primaries == 1 { // evidence of the units is read from one server
+			s.Redis = []*harness.RedisServer{primary()}
+		}
+		b := c.judgedAfterLoss(check.Span{FromUS: f.killed.Add(-lostBefore).UnixMicro(), ToUS: f.promoted.UnixMicro()})
+		require.Equal(s.t, failoverUnits, b.units["phone"], "every unit is sold, and none twice; answers: %v", c.codes())
+		s.t.Logf("round %d: a new primary after %v, sold again %v later; answers: %v", round,
+			f.promoted.Sub(f.killed).Round(time.Millisecond), took[round].Round(time.Millisecond), c.codes())
+	}
+	slices.Sort(took)
+	s.t.Logf("%d rounds: sold again after a median of %v, at most %v", len(took), took[len(took)/2], took[len(took)-1])
+}
+
+// failover has the moments of one: sold is zero where nothing was sold in time.
+type failover struct{ killed, promoted, sold time.Time }
+
+// lostBefore is the lag within which a replica may lack writes of the primary that was killed.
+const lostBefore = 2 * time.Second
+
+// killed kills a primary and waits for another, and then until a buyer who presses for the first time gets a unit.
+func (c *crowd) killed(old *harness.RedisServer, primary func() *harness.RedisServer) (f failover) {
+	old.Kill()
+	f.killed = time.Now()
+	assert.Eventually(c.s.t, func() bool { p := primary(); return p != nil && p != old }, time.Minute, 5*time.Millisecond)
+	f.promoted = time.Now()
+	with := c.NewClient()
+	defer with.Close()
+	late := c.buyers
+	assert.Eventually(c.s.t, func() bool {
+		late++
+		answer := c.Ask(with, c.press(late, 0))
+		if answer.Status == 202 {
+			f.sold = time.Now()
+		}
+		return answer.Status == 202
+	}, sellsWithin, 10*time.Millisecond)
+	return f
+}
+
+// judgedAfterLoss judges a sale during which a replica took over. It may have lacked the primary's last writes, so orders that
+// were only held may be refused; what was queued has its row, and no unit is sold twice.
+func (c *crowd) judgedAfterLoss(loss check.Span) orderRows {
+	c.s.t.Helper()
+	c.s.audit(c.sale)
+	rest := time.Now().UnixMicro()
+	c.askWhoDidNotKnow()
+	e := c.s.evidence(c.sale)
+	of := e.Sales[c.sale]
+	of.Loaded = map[string]int64{"phone": failoverUnits}
+	e.Sales[c.sale], e.Ops, e.RestUS, e.Calm, e.Losses = of, c.Out.Ops(), rest, false, []check.Span{loss}
+	c.s.judge(e, c.codes())
+	return orderRowsOf(e.Rows)
+}
