@@ -55,3 +55,22 @@ func TestAReleaseThatMovedOnIsNamed(t *testing.T) {
 	require.EqualError(t, kind.suits("9.2.0"),
 		"valkey-9.1 is version 9.2.0: its source has moved on, and 9.2.0 needs a row of its own")
 }
+
+// TestChosenServersServe starts a server of each chosen kind, which fetches or builds what is missing, and logs its version:
+// a run of the suites on other servers begins with it, and reads the lines.
+func TestChosenServersServe(t *testing.T) {
+	t.Logf("database is %s", must(t, MariaDB(t).version))
+	redis := Redis(t)
+	assert.Equal(t, "PONG", redis.MustDo(t, "PING"))
+	t.Logf("redis is %s", redis.version())
+	installed := must(t, chosenKafka)
+	require.NoError(t, Kafka(t).serves())
+	t.Logf("kafka is %s", kafkaVersionIn(installed.libs))
+}
+
+func must[T any](t *testing.T, ask func() (T, error)) T {
+	t.Helper()
+	answer, err := ask()
+	require.NoError(t, err)
+	return answer
+}
