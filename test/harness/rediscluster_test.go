@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,7 +14,13 @@ func TestAReplicaTakesThePrimarysPlace(t *testing.T) {
 	require.Len(t, nodes, 6)
 	primary, replica := nodes[2], nodes[5] // 2 has the slot of the key
 	primary.MustDo(t, "SET", "a", "1")
-	require.Equal(t, int64(1), primary.MustDo(t, "WAIT", "1", "5000"))
+	await(t, func() error {
+		keys, err := replica.Do("DBSIZE")
+		if err == nil && keys != int64(1) {
+			err = errors.New("the replica does not have the key")
+		}
+		return err
+	})
 	primary.Kill()
 	await(t, func() error {
 		_, err := replica.Do("SET", "b{a}", "2")
