@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"flashsale/loadtest/bench"
@@ -17,12 +18,13 @@ const figuresOf = "servers,databases"
 
 // Figures measures every kind beside the defaults, and returns what the table says of each kind.
 func (r *Runner) Figures(ctx context.Context) (map[string]string, error) {
-	output, err := r.Go(ctx, nil, "test", "-count=1", "-timeout", "60m", "-run", "^$", "-bench", "^BenchmarkEngine$",
+	var output bytes.Buffer
+	err := r.Go(ctx, io.MultiWriter(&output, r.Out), nil, "test", "-count=1", "-timeout", "60m", "-run", "^$", "-bench", "^BenchmarkEngine$",
 		"-benchtime", "1x", "./loadtest/bench", "-args", "-only", figuresOf)
 	if err != nil {
 		return nil, fmt.Errorf("measure the servers: %w", err)
 	}
-	for line := range bytes.Lines(output) {
+	for line := range bytes.Lines(output.Bytes()) {
 		if results := (bench.Results{}); bytes.HasPrefix(line, []byte(`{"machine"`)) {
 			if err := json.Unmarshal(line, &results); err != nil {
 				return nil, fmt.Errorf("read the figures: %w", err)

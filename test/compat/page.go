@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,10 +64,8 @@ func Rewrite(page string, matrix []Row, lines map[string]string) (string, error)
 	var text strings.Builder
 	text.WriteString(before + blockBegins + "\n\n" + TableHead)
 	for _, row := range matrix {
-		line, ran := lines[row.Name]
-		if !ran {
-			line = kept[row.Name]
-		}
+		line := cmp.Or(lines[row.Name], kept[row.Name], fmt.Sprintf("| %s | `%s` | | not run yet | | | | |\n", row.Name,
+			strings.Join(row.Kinds, "`, `")))
 		text.WriteString(line)
 	}
 	text.WriteString("\n" + kindsTable() + "\n" + excuses(matrix) + blockEnds + after)

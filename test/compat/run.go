@@ -39,28 +39,29 @@ type Runner struct {
 	Root string    // of the module
 	Logs string    // folder for the output of go test; "": it is not kept
 	Out  io.Writer // progress
-	// Go runs go with arguments and an environment, and returns its standard output.
-	Go func(ctx context.Context, env []string, args ...string) ([]byte, error)
+	// Go runs go with arguments and an environment, and writes its standard output. Tests that fail are no error.
+	Go func(ctx context.Context, output io.Writer, env []string, args ...string) error
 }
 
 // NewRunner returns a Runner that runs the go command.
 func NewRunner(root, logs string, out io.Writer) *Runner {
-	return &Runner{Root: root, Logs: logs, Out: out, Go: func(ctx context.Context, env []string, args ...string) ([]byte, error) {
+	return &Runner{Root: root, Logs: logs, Out: out, Go: func(ctx context.Context, output io.Writer, env []string,
+		args ...string) error {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
 		// go hands an interrupt down, so that the tests end their servers; killed, it would leave them to Linux
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = time.Minute
-		var output, complaints bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &output, &complaints
+		var complaints bytes.Buffer
+		cmd.Stdout, cmd.Stderr = output, &complaints
 		err := cmd.Run()
-		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) && ctx.Err() == nil && output.Len() > 0 {
-			return output.Bytes(), nil // the lines say what failed
+		if failed := (*exec.ExitError)(nil); errors.As(err, &failed) && failed.ExitCode() == 1 && ctx.Err() == nil {
+			return nil // the output says what failed
 		}
 		if err != nil {
 			err = fmt.Errorf("%w\n%s", err, complaints.String())
 		}
-		return output.Bytes(), err
+		return err
 	}}
 }
 
@@ -104,15 +105,20 @@ func (r *Runner) suite(ctx context.Context, row, variable string, suite Suite) (
 	if suite.Run != "" {
 		args = append(args, "-run", suite.Run)
 	}
-	output, err := r.Go(ctx, []string{variable}, append(args, suite.Packages...)...)
+	var output bytes.Buffer
+	var to io.Writer = &output
 	if r.Logs != "" {
-		name := filepath.Join(r.Logs, row+"-"+strings.ReplaceAll(suite.Name, " ", "-")+".json")
-		err = errors.Join(err, os.WriteFile(name, output, 0o600))
+		log, err := os.Create(filepath.Join(r.Logs, row+"-"+strings.ReplaceAll(suite.Name, " ", "-")+".json"))
+		if err != nil {
+			return nil, fmt.Errorf("keep the output of go test: %w", err)
+		}
+		defer log.Close()
+		to = io.MultiWriter(&output, log)
 	}
-	if err != nil {
+	if err := r.Go(ctx, to, []string{variable}, append(args, suite.Packages...)...); err != nil {
 		return nil, err
 	}
-	tally, err := ReadTally(bytes.NewReader(output))
+	tally, err := ReadTally(&output)
 	if err == nil && tally.Passed+len(tally.Failed) == 0 {
 		err = errors.New("no test ran")
 	}
