@@ -16,8 +16,8 @@ import (
 
 // rowWithin bounds one row, suiteWithin one package of it.
 const (
-	rowWithin   = 45 * time.Minute
-	suiteWithin = "20m"
+	rowWithin   = 2 * time.Hour
+	suiteWithin = "45m"
 )
 
 // Result is what a row came to.
