@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -49,8 +50,9 @@ func NewRunner(root, logs string, out io.Writer) *Runner {
 		args ...string) error {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
-		// go hands an interrupt down, so that the tests end their servers; killed, it would leave them to Linux
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		// an interrupt reaches the test processes too, which go does not end; with them Linux ends their servers
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 		cmd.WaitDelay = time.Minute
 		var complaints bytes.Buffer
 		cmd.Stdout, cmd.Stderr = output, &complaints
