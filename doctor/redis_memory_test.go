@@ -24,7 +24,7 @@ func grown(t *testing.T, fill func(client rueidis.Client)) int64 {
 		require.NoError(t, err)
 		return n
 	}
-	fill(client) // once for the client's own buffers
+	fill(client)                         // once for the client's own buffers
 	server.MustDo(t, "FLUSHALL", "SYNC") // Valkey frees the memory later by itself
 	before := used()
 	fill(client)
