@@ -14,6 +14,7 @@ import (
 	"flashsale/access"
 	"flashsale/lease"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Sales is the catalogue as operators change it. A missing sale is sale.ErrNotFound, a move that the state forbids a
@@ -119,8 +120,9 @@ type Deps struct {
 	Archiver    Archiver
 	Trail       Trail
 	LogLevel    LogLevel
-	Process     string       // the name of this process
-	Console     http.Handler // of the page for browsers; nil: there is none
+	Process     string          // the name of this process
+	Tracer      *tracing.Tracer // nil: no spans
+	Console     http.Handler    // of the page for browsers; nil: there is none
 	Journals    Journals
 	Tail        Tail
 	Gatherer    prometheus.Gatherer
@@ -165,7 +167,8 @@ func New(opts Options, deps Deps) *API {
 
 		door: &door{
 			people: access.NewTokens(opts.Tokens), hosts: opts.Hosts, strangers: newStrangers(deps.Registerer, opts.Logger),
-			notes: deps.Trail, bodyLimit: opts.BodyLimit, process: deps.Process, log: opts.Logger,
+			notes: deps.Trail, bodyLimit: opts.BodyLimit, process: deps.Process, tracer: deps.Tracer,
+			log: opts.Logger,
 		},
 		stopper: newStopper(),
 		stores:  newStoreWatch(deps.Stores),

@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"flashsale/access"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Notes writes into the trail what this process itself does or refuses. The actor is that of the context.
@@ -26,7 +28,8 @@ type door struct {
 	strangers *strangers
 	notes     Notes // nil: nothing is written into the trail
 	bodyLimit time.Duration
-	process   string // the name of this process
+	process   string          // the name of this process
+	tracer    *tracing.Tracer // nil: no spans
 	log       *slog.Logger
 }
 
@@ -39,6 +42,8 @@ func (d *door) serve(route route) http.Handler {
 			writeProblem(w, problem)
 			return
 		}
+		span := d.beginSpan(c, route)
+		defer span.End()
 		var err error
 		if !route.streamed {
 			c.body, err = readBody(w, c.r, d.bodyLimit)
@@ -49,8 +54,26 @@ func (d *door) serve(route route) http.Handler {
 		if err != nil {
 			d.noteRefused(c, route, err)
 			d.fail(c, err)
+			span.FailWith(err)
 		}
 	})
+}
+
+// beginSpan begins the span of a request that an operator may make, under the one that the operator's own program has begun.
+// Public routes have none, and neither have reads that last as long as a screen is open.
+func (d *door) beginSpan(c *call, route route) *tracing.Span {
+	if d.tracer == nil || route.need == public || strings.HasSuffix(route.path, "/live") {
+		return nil
+	}
+	span := d.tracer.Server(route.path, time.Now(), []byte(c.r.Header.Get(sale.Traceparent)), true)
+	span.Text("http.request.method", c.r.Method)
+	span.Text("http.route", route.path)
+	span.Text("request_id", c.actor.RequestID)
+	if id := c.r.PathValue("sale"); sale.ValidID(id) {
+		span.Text("flashsale.sale", id)
+	}
+	c.r = c.r.WithContext(span.Into(c.r.Context()))
+	return span
 }
 
 // fail answers an error. Faults of the stores are also logged, because the answer leaves out their details.
@@ -58,7 +81,7 @@ func (d *door) fail(c *call, err error) {
 	problem, fault := problemOf(err)
 	if fault {
 		d.log.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "request_id",
-			c.actor.RequestID, "error", err)
+			c.actor.RequestID, "trace_id", tracing.Current(c.r.Context()).Trace(), "error", err)
 	}
 	writeProblem(c.w, problem)
 }

@@ -12,6 +12,7 @@ import (
 
 	"flashsale/access"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Probes is the listener of a process without an API of its own: /metrics, /livez and /readyz, and for operators the process's
@@ -29,9 +30,10 @@ type ProbesOptions struct {
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
 	Tokens     []access.Token
-	LogLevel   LogLevel // nil: the process has no routes for it
-	Process    string   // the name of this process
-	Notes      Notes    // nil: refusals are not written into the trail
+	LogLevel   LogLevel        // nil: the process has no routes for it
+	Process    string          // the name of this process
+	Tracer     *tracing.Tracer // nil: no spans
+	Notes      Notes           // nil: refusals are not written into the trail
 	Logger     *slog.Logger
 }
 
@@ -43,7 +45,7 @@ func NewProbes(o ProbesOptions) *Probes {
 	p := &Probes{
 		door: &door{
 			people: access.NewTokens(o.Tokens), strangers: newStrangers(o.Registerer, o.Logger), notes: o.Notes,
-			bodyLimit: bodyLimit, process: o.Process, log: o.Logger,
+			bodyLimit: bodyLimit, process: o.Process, tracer: o.Tracer, log: o.Logger,
 		},
 		stopper: newStopper(), mux: http.NewServeMux(),
 	}

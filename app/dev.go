@@ -14,6 +14,7 @@ import (
 	"flashsale/logs"
 	"flashsale/settings"
 	"flashsale/store"
+	"flashsale/tracing"
 )
 
 // Dev runs both roles in one process, on embedded engines, for trying and developing only.
@@ -24,11 +25,10 @@ type Dev struct{ site *site }
 func OpenDev(ctx context.Context, s *settings.Settings, log logs.Log, engines *embedded.Engines) (*Dev, error) {
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
-	db, err := store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN})
-	if err != nil {
-		return nil, err
+	open := func(_ *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
+		return store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN, Tracer: tracer})
 	}
-	site, err := newSite(s, log, db, true)
+	site, err := openSite("dev", s, log, open, true)
 	if err != nil {
 		return nil, err
 	}

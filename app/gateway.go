@@ -50,6 +50,7 @@ type gatewayRole struct {
 	engine            *reserve.Engine
 	gateway           *gateway.Gateway
 	catalogue         *store.Store // the follower's own connections, because readers of orders may use all others
+	orders            *orderReads
 	api               *admin.API
 	recorder          *pulse.Recorder // what this process knows of all processes, for live screens
 	kafka             *kafka.Probe
@@ -94,8 +95,12 @@ func (r *gatewayRole) build() (err error) {
 		JournalMaxOrders: r.settings.Reserve.JournalMaxOrders, BatchMaxOrders: r.settings.Reserve.BatchMaxOrders,
 		BatchMaxWait: r.settings.Reserve.BatchMaxWait,
 		Breaker:      breakers, Report: r.db, Buckets: r.db, Registerer: r.registry, Log: r.log,
+		Tracer: r.tracer, Topic: kafka.TopicsOf(r.settings.Namespace).Orders,
 	})
 	if r.catalogue, err = r.db.Apart(catalogueConnections); err != nil {
+		return err
+	}
+	if r.orders, err = newOrderReads(r.site); err != nil {
 		return err
 	}
 	auth := r.settings.Auth
@@ -107,9 +112,10 @@ func (r *gatewayRole) build() (err error) {
 		Keys: keys, Issuer: auth.Issuer, Audience: auth.Audience, MaxLifetime: auth.MaxLifetime, Log: r.log,
 		TrustedProxies: g.TrustedProxies, MaxConnections: boundConnections(r.log, g.MaxConnections),
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
+		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
-		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.db, Cancels: r.db, Breakers: breakers,
-		Checks: r.waiting(r.started), Registerer: r.registry,
+		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.orders.reads, Cancels: r.orders.cancels,
+		Breakers: breakers, Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
 		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
 	if err != nil {
@@ -125,7 +131,7 @@ func (r *gatewayRole) build() (err error) {
 		Stock:    operatorStock{r.redis, recovery.NewRebuilder(r.redis, r.producer, r.db)},
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
-		Console: console.Handler(), LogLevel: r.level, Process: r.holder,
+		Console: console.Handler(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer,
 		Live: r.db, Pulses: r.recorder, Stores: r.probes(),
 	})
 	return nil
@@ -145,15 +151,18 @@ func (r *gatewayRole) metrics() prometheus.Gatherer { return r.site.registry }
 
 // abandon closes what a role that will not run has opened.
 func (r *gatewayRole) abandon() error {
-	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeCatalogue())
+	return errors.Join(r.buyers.Close(), r.operators.Close(), r.closeDatabases())
 }
 
-// closeCatalogue closes the follower's connections if they were opened.
-func (r *gatewayRole) closeCatalogue() error {
-	if r.catalogue == nil {
-		return nil
+// closeDatabases closes the connections besides the site's if they were opened.
+func (r *gatewayRole) closeDatabases() (err error) {
+	if r.catalogue != nil {
+		err = r.catalogue.Close()
 	}
-	return r.catalogue.Close()
+	if r.orders != nil {
+		err = errors.Join(err, r.orders.close())
+	}
+	return err
 }
 
 // run serves until ctx ends, then drains: buyers first, then the stock engine, then the producer.
@@ -164,6 +173,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	var roles errgroup.Group
 	roles.Go(func() error { r.identity.Run(background); return nil })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
+	roles.Go(func() error { r.orders.run(background); return nil })
 	roles.Go(func() error { r.newBeat().Run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
@@ -177,7 +187,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	stop()
 	err = errors.Join(err, roles.Wait())
 	r.forget()
-	return errors.Join(err, r.kafka.Close(), r.closeCatalogue())
+	return errors.Join(err, r.kafka.Close(), r.closeDatabases())
 }
 
 // forget deletes the gateway's row, which has the version of the catalogue that it sells by. It waits at most a second

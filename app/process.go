@@ -24,7 +24,7 @@ type processRole interface {
 func runProcess(
 	ctx context.Context, name string, s *settings.Settings, log logs.Log, build func(*site) (processRole, error),
 ) error {
-	site, err := openSite(s, log)
+	site, err := openSite(name, s, log, openStore, false)
 	if err != nil {
 		return err
 	}

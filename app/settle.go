@@ -17,6 +17,7 @@ import (
 	"flashsale/kafka"
 	"flashsale/logs"
 	"flashsale/recovery"
+	"flashsale/replica"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -49,7 +50,8 @@ type settleRole struct {
 	retention  *settle.Retention
 	gauges     *admin.Gauges
 	brake      *brake.Governor
-	clock      *scripts.Clock // for the pulses before the relay runs
+	beater     *replica.Beater // nil without a replica
+	clock      *scripts.Clock  // for the pulses before the relay runs
 }
 
 func newSettleRole(s *site) (*settleRole, error) {
@@ -78,20 +80,20 @@ func (r *settleRole) build() (err error) {
 	}
 	r.controller = recovery.NewController(recovery.ControllerOptions{
 		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
-		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.archiver = newArchiver(r.site)
 	r.relay = recovery.NewRelay(recovery.RelayOptions{
 		Redis: r.redis, Publisher: r.producer, Leases: r.db, Owner: r.holder, Watched: r.controller.Watched,
-		Deadline: r.settings.Reserve.RelayDeadline, Log: r.log,
+		Deadline: r.settings.Reserve.RelayDeadline, Tracer: r.tracer, Log: r.log,
 	})
 	r.outbox = recovery.NewOutboxApplier(recovery.OutboxApplierOptions{
-		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Log: r.log,
+		Redis: r.redis, Outbox: r.db, Report: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.events, err = events.NewPublisher(events.PublisherOptions{
 		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Outgoing: r.db, Leases: r.db, Owner: r.holder,
 		Registerer: r.registry, Log: r.log, Pressed: func() bool { return r.settler.Pressed() },
-		Refused: refusals.Of("events"),
+		Refused: refusals.Of("events"), Tracer: r.tracer,
 	})
 	if err != nil {
 		return err
@@ -106,7 +108,7 @@ func (r *settleRole) build() (err error) {
 	r.settler, err = settle.New(settle.Options{
 		Kafka: KafkaOptions(r.settings), Namespace: r.settings.Namespace, Partitions: int32(r.settings.Kafka.Partitions),
 		MaxRows: r.settings.Settle.BatchMaxRows, MaxBytes: r.settings.Settle.BatchMaxBytes, Log: r.log,
-		Refused:       refusals.Of("dead"),
+		Refused: refusals.Of("dead"), Tracer: r.tracer,
 		FetchMinBytes: r.settings.Settle.FetchMinBytes, FetchMaxWait: r.settings.Settle.FetchMaxWait,
 	}, r.db, r.registry)
 	if err != nil {
@@ -121,6 +123,9 @@ func (r *settleRole) build() (err error) {
 	}
 	if r.brake, err = r.newBrake(); err != nil {
 		return err
+	}
+	if r.settings.MySQL.ReadDSN != "" {
+		r.beater = replica.NewBeater(replica.BeaterOptions{Beats: r.db, Leases: r.db, Owner: r.holder, Log: r.log})
 	}
 	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
 	return err
@@ -168,7 +173,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
 			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
-			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Notes: r.db,
+			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer, Notes: r.db,
 			Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
@@ -189,6 +194,9 @@ func (r *settleRole) run(ctx context.Context) error {
 		group.Go(func() error { r.brake.Run(working); return nil })
 		group.Go(func() error { r.controller.Run(working); return nil })
 		group.Go(func() error { r.archiver.Run(working); return nil })
+		if r.beater != nil {
+			group.Go(func() error { r.beater.Run(working); return nil })
+		}
 		group.Go(func() error { admin.ChainTrail(working, r.db, r.db, r.holder, r.log); return nil })
 		group.Go(func() error { r.identity.Run(working); return nil })
 		return nil

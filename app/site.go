@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -21,6 +22,7 @@ import (
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/store"
+	"flashsale/tracing"
 )
 
 // site is what the roles of one process share: settings, log and stores. The stores need not be up.
@@ -28,31 +30,41 @@ type site struct {
 	settings *settings.Settings
 	log      *slog.Logger
 	level    *logs.Level
+	flush    func() // of the log, at the end
 	db       *store.Store
 	redis    *scripts.Redis
 	identity *recovery.Identity
 	holder   string // the unique name of this process in leases
 	registry *prometheus.Registry
-	pages    http.Handler // of the buyers' listener besides its API; nil in production
+	tracer   *tracing.Tracer // nil: no spans
+	pages    http.Handler    // of the buyers' listener besides its API; nil in production
 }
 
-func openSite(s *settings.Settings, log logs.Log) (*site, error) {
-	db, err := OpenStore(s)
+// openSite opens the stores of a process. open opens its database, with spans where the process has a tracer.
+func openSite(
+	process string, s *settings.Settings, log logs.Log, open func(*settings.Settings, *tracing.Tracer) (*store.Store, error),
+	embedded bool,
+) (*site, error) {
+	holder := newHolder()
+	tracer, err := tracing.Open(tracing.Options{
+		Process: process, Instance: holder, Version: ThisBuild().Version, Log: log.Logger,
+	})
+	if err != nil {
+		return nil, &settings.Faults{Lines: strings.Split(err.Error(), "\n")}
+	}
+	db, err := open(s, tracer)
 	if err != nil {
 		return nil, err
 	}
-	return newSite(s, log, db, false)
-}
-
-// newSite takes over db: it closes db when it fails, and close closes it later.
-func newSite(s *settings.Settings, log logs.Log, db *store.Store, embedded bool) (*site, error) {
 	redis, err := dialRedis(s, embedded)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	registry := newRegistry()
+	registry.MustRegister(tracer.Collectors()...)
 	return &site{
-		settings: s, log: log.Logger, level: log.Level, db: db, redis: redis, registry: newRegistry(),
-		identity: recovery.NewIdentity(redis, db, log.Logger), holder: newHolder(),
+		settings: s, log: log.Logger, level: log.Level, flush: log.Flush, db: db, redis: redis, registry: registry,
+		tracer: tracer, identity: recovery.NewIdentity(redis, db, log.Logger), holder: holder,
 	}, nil
 }
 
@@ -86,8 +98,10 @@ func newArchiver(s *site) *recovery.Archiver {
 
 // close closes the connections to the stores. The roles that use them must have ended before.
 func (s *site) close() {
+	s.tracer.Close()
 	s.redis.Close()
 	if err := s.db.Close(); err != nil {
 		s.log.Warn("the database connections could not be closed", "error", err)
 	}
+	s.flush()
 }

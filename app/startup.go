@@ -140,7 +140,8 @@ func (s *site) place(check string) []any {
 	at, ask := "", ""
 	switch check {
 	case checkDatabase:
-		at, ask = database, "is the database running there, and does it let the account of mysql.dsn in, with mysql.tls_cert_file if it asks for one?"
+		at, ask = database, "is the database running there, and does it let the account of mysql.dsn in, "+
+			"with mysql.tls_cert_file if it asks for one?"
 	case checkRedis:
 		at, ask = s.settings.RedisPlace(),
 			"is Redis running there (redis.addrs), and does it take redis.username, redis.password and the settings redis.tls...?"

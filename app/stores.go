@@ -5,11 +5,23 @@ import (
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/store"
+	"flashsale/tracing"
 )
 
-// OpenStore opens the database in the settings. The database need not be up yet.
-func OpenStore(s *settings.Settings) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS()})
+// OpenStore opens the database in the settings, for a command. The database need not be up yet.
+func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil) }
+
+func openStore(s *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS(), Tracer: tracer})
+}
+
+// openReplica opens the replica in the settings, nil where there is none. It need not be up.
+func openReplica(s *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
+	if s.MySQL.ReadDSN == "" {
+		return nil, nil
+	}
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.ReadDSN.Reveal(), TLS: s.DatabaseTLS(),
+		Tracer: tracer})
 }
 
 // OpenRedis prepares the connections to the Redis in the settings, for a command.

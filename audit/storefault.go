@@ -59,8 +59,8 @@ func databaseStep(config *mysql.Config, right string, err error) string {
 	}
 	switch answer.Number {
 	case mysqlDeniedToUser, mysqlDeniedToHost, mysqlDeniedPlugin:
-		return "correct user and password in mysql.dsn, let the account connect from this host, or set mysql.tls_cert_file where it " +
-			"needs a certificate"
+		return "correct user and password in mysql.dsn, let the account connect from this host, or set mysql.tls_cert_file " +
+			"where it needs a certificate"
 	case mysqlUnknownDatabase:
 		return "correct the name of the database in mysql.dsn, or create it and run flashsale migrate"
 	case mysqlUnknownTable, mysqlUnknownColumn:

@@ -49,7 +49,9 @@ func everyFinding() []Finding {
 	for _, setting := range []string{"gateway.listen", "admin.listen", "settle.listen"} {
 		machine.listeners = append(machine.listeners, listenerFacts{setting: setting, err: errors.New("taken")})
 	}
-	return slices.Concat(
+	sentinels := &findings{store: Redis}
+	judgeSentinels(sentinels, []sentinelFacts{{addr: "s:1", err: errors.New("away")}}, "m")
+	return slices.Concat(sentinels.all,
 		judgedNode(healthyNode(), salesFacts{}), judgedNode(lone, salesFacts{}), judgedNode(clustered, salesFacts{}),
 		judgeKafka(topics, databaseFacts{}, o), judgeKafka(healthyKafka(), databaseFacts{}, o),
 		judgeKafka(kafkaFacts{err: errors.New("away")}, databaseFacts{}, o),

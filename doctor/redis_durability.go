@@ -91,7 +91,10 @@ const (
 // judgeReplication judges the role, and min-replicas-to-write beside the replicas that follow.
 func (j nodeJudge) judgeReplication() {
 	if !j.isPrimary() {
-		if j.cluster == nil {
+		switch {
+		case j.options.Sentinel.Master != "":
+			j.note(OK, "role", whyReplica, "", "the server is a replica that sentinels watch")
+		case j.cluster == nil:
 			j.note(Danger, "role", whyReplica, "FLASHSALE_REDIS_ADDRS="+j.info["master_host"]+":"+j.info["master_port"],
 				"the server is a replica of %s:%s", j.info["master_host"], j.info["master_port"])
 		}

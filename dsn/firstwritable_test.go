@@ -48,8 +48,9 @@ func TestTheFirstWritableServer(t *testing.T) {
 	set(second, "1")
 	_, err = at(t, db)
 	require.ErrorIs(t, err, errReadOnly)
-	for _, part := range []string{"refused", first.Addr + ": the server is read-only", second.Addr + ": the server is read-only"} {
-		assert.ErrorContains(t, err, part)
+	assert.ErrorContains(t, err, "refused")
+	for _, s := range []*harness.MariaDBServer{first, second} {
+		assert.ErrorContains(t, err, s.Addr+": the server is read-only")
 	}
 	assert.NotContains(t, err.Error(), "\n")
 	set(first, "0")

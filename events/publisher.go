@@ -14,6 +14,7 @@ import (
 	"flashsale/lease"
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Outgoing is the part of the database that publishing needs.
@@ -51,8 +52,9 @@ type PublisherOptions struct {
 	Owner      string // names this process in the lease
 	Registerer prometheus.Registerer
 	Log        *slog.Logger
-	Refused    func(error) // called with the error of each page that Kafka refused; may be nil
-	Pressed    func() bool // whether order rows wait, to which events give way; nil: never
+	Refused    func(error)     // called with the error of each page that Kafka refused; may be nil
+	Pressed    func() bool     // whether order rows wait, to which events give way; nil: never
+	Tracer     *tracing.Tracer // nil: no spans
 }
 
 // Publisher sends the events of orders to the events topic: at least once, and each order's events in their order. One
@@ -134,8 +136,18 @@ func (p *Publisher) page(ctx context.Context) (more bool, err error) {
 	if len(events) == 0 {
 		return false, nil
 	}
+	ctx, span := p.Tracer.Unit(ctx, "events")
+	span.Number("flashsale.events", int64(len(events)))
+	err = p.pass(ctx, events)
+	span.FailWith(err)
+	span.End()
+	return err == nil, err
+}
+
+// pass sends a page and then deletes its rows.
+func (p *Publisher) pass(ctx context.Context, events []sale.OrderEvent) error {
 	if err := p.send(ctx, events); err != nil {
-		return false, err
+		return err
 	}
 	faults.Point("events.page-acknowledged")
 	ids := make([]int64, len(events))
@@ -143,10 +155,10 @@ func (p *Publisher) page(ctx context.Context) (more bool, err error) {
 		ids[i] = events[i].ID
 	}
 	if err := p.Outgoing.EventsPublished(ctx, ids); err != nil {
-		return false, fmt.Errorf("forget %d published events: %w", len(ids), err)
+		return fmt.Errorf("forget %d published events: %w", len(ids), err)
 	}
 	faults.Point("events.page-forgotten")
-	return true, nil
+	return nil
 }
 
 // send returns nil when every replica has every event of the page.

@@ -14,6 +14,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Gateway serves buyers. Create it with New, call Run in one goroutine and Serve in others, and end it with Shutdown.
@@ -25,6 +26,7 @@ type Gateway struct {
 	checks    func() map[string]string
 	refusals  *refusals
 	metrics   *metrics
+	tracer    *tracing.Tracer
 	server    *fasthttp.Server
 	pages     fasthttp.RequestHandler // nil: there are none
 	requests  []byte                  // the beginning of the ids of requests without an id
@@ -68,7 +70,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
-		refusals: newRefusals(), metrics: numbers, tokens: newTokens(o), requests: newRequestPrefix(),
+		refusals: newRefusals(), metrics: numbers, tracer: d.Tracer, tokens: newTokens(o), requests: newRequestPrefix(),
 		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),

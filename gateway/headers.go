@@ -15,6 +15,8 @@ type headers struct {
 	keys           int
 	requestID      []byte // X-Request-Id as sent
 	requestIDs     int
+	traceparent    []byte // as sent
+	traceparents   int
 	length         bool // there is a Content-Length
 	encoding       bool // there is a Transfer-Encoding
 	folded         bool // a line continues the one before
@@ -63,6 +65,9 @@ func (h *headers) readLine(line []byte) {
 	case 't':
 		if _, ok := headerValue(line, "transfer-encoding:"); ok {
 			h.encoding = true
+		} else if value, ok := headerValue(line, "traceparent:"); ok {
+			h.traceparent = value
+			h.traceparents++
 		}
 	}
 }
@@ -73,6 +78,14 @@ func (h *headers) ownID() []byte {
 		return nil
 	}
 	return h.requestID
+}
+
+// caller returns the place of the request in the client's trace, nil for none and for several.
+func (h *headers) caller() []byte {
+	if h.traceparents != 1 {
+		return nil
+	}
+	return h.traceparent
 }
 
 // broken reports framing that two servers may read in two ways: both Content-Length and Transfer-Encoding, or a folded line

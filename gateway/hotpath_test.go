@@ -166,7 +166,7 @@ func strangers(t testing.TB, s *scene, count int) func() sale.Outcome {
 		h := headers{authorization: tokens[n%count], authorizations: 1}
 		n++
 		ctx.Response.Reset()
-		return s.gateway.purchase(ctx, at, &h, new(*liveSale))
+		return s.gateway.purchase(ctx, at, &h, new(press))
 	}
 }
 
@@ -219,7 +219,7 @@ func BenchmarkAccept(b *testing.B) {
 				h := headers{authorization: tokens[n%buyers], authorizations: 1, key: []byte("k1"), keys: 1}
 				n++
 				ctx.Response.Reset()
-				s.gateway.purchase(ctx, at, &h, new(*liveSale))
+				s.gateway.purchase(ctx, at, &h, new(press))
 			}
 		})
 	}

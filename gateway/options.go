@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Catalogue reads sales, buckets, rules and lists of buyers from the database.
@@ -53,7 +54,7 @@ type Orders interface {
 	BuyerOrders(ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int) ([]sale.Order, error)
 }
 
-// Deps are the dependencies of a Gateway; all are required except Checks and Heartbeat.
+// Deps are the dependencies of a Gateway; all are required except Checks, Heartbeat and Tracer.
 type Deps struct {
 	Catalogue  Catalogue
 	Stock      Stock
@@ -63,6 +64,7 @@ type Deps struct {
 	Breakers   *Breakers
 	Checks     func() map[string]string // what other parts of the process still wait for, shown by /readyz
 	Registerer prometheus.Registerer
+	Tracer     *tracing.Tracer // nil: no spans
 
 	// Heartbeat writes which version of the catalogue this gateway uses; nil: the gateway does not write it.
 	Heartbeat func(ctx context.Context, version int64) error
@@ -76,6 +78,7 @@ type Options struct {
 	MaxLifetime    time.Duration  // longest time from now to the `exp` of a token
 	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For the gateway trusts
 	Log            *slog.Logger
+	AccessLogEvery int // one request in so many, chosen at random, gets a line in the log; 0: none
 
 	// Pages answers GET and HEAD of the paths that the API does not have; nil: they are 404, as always in production.
 	Pages http.Handler

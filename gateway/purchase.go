@@ -8,8 +8,8 @@ import (
 
 // purchase checks one purchase request, from the cheapest refusal to the answer of the Stock. docs/buyers.md promises the
 // order of the checks; the request gets the first refusal that applies. All checks before Reserve use local memory, and the
-// first allocation of a well-formed request follows the check of its token. purchase sets of to the sale that the press is for.
-func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of **liveSale) sale.Outcome {
+// first allocation of a well-formed request follows the check of its token. purchase notes in the press what is known of it.
+func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of *press) sale.Outcome {
 	var room [usualLines]pressLine
 	lines, field := parseBody(room[:0], ctx.PostBody(), at.sku)
 	if field != "" {
@@ -21,7 +21,7 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of
 	}
 	catalogue := g.catalogue.current.Load()
 	live, item, refusal := catalogue.find(at)
-	if *of = live; live == nil {
+	if of.live = live; live == nil {
 		return g.refuse(ctx, refusal)
 	}
 	if unknown := live.resolve(lines, item); unknown != nil {
@@ -71,13 +71,13 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of
 	}
 	defer g.leave(permit)
 	p := live.purchaseOf(buyer, key, lines)
-	p.ArrivedAt, p.Grief = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL)
+	p.ArrivedAt, p.Grief, p.Trace = ctx.Time(), catalogue.grief.ForSale(live.PaymentTTL), of.trace
 	owners := live.latches.buckets[p.Bucket.Number].owners.Load() // before Reserve: a later reading may count this purchase
 	answer := g.stock.Reserve(p)
 	if answer.Outcome == sale.OutcomeQueued || answer.Outcome == sale.OutcomeHeld {
 		live.latches.sold(owners, &p, lines)
 	}
-	return g.reply(ctx, at, live, lines, &p, &answer)
+	return g.reply(ctx, at, of, lines, &p, &answer)
 }
 
 // refusedSoldOut refuses the lines of a buyer as sold out if a closed latch refuses one of them, and reports whether it did.
@@ -137,10 +137,12 @@ func (g *Gateway) leave(p permit) {
 	p.leave()
 }
 
-// reply answers with the decision of the Stock.
+// reply answers with the decision of the Stock, and notes it in the press.
 func (g *Gateway) reply(
-	ctx *fasthttp.RequestCtx, at location, live *liveSale, lines []pressLine, p *sale.Purchase, a *sale.Answer,
+	ctx *fasthttp.RequestCtx, at location, of *press, lines []pressLine, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
+	live := of.live
+	of.orderID, of.batchID = a.OrderID, a.BatchID
 	switch a.Outcome {
 	case sale.OutcomeQueued, sale.OutcomeHeld:
 		g.taken(ctx, at, live, p, a)

@@ -24,3 +24,8 @@ func (g *Gateway) identify(ctx *fasthttp.RequestCtx, own []byte) {
 	}
 	ctx.Response.Header.SetCanonical(headerRequestID, own)
 }
+
+// requestIDOf returns the id that identify has set.
+func requestIDOf(ctx *fasthttp.RequestCtx) string {
+	return string(ctx.Response.Header.PeekBytes(headerRequestID))
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // newServer sets the bounds of fasthttp, most of which are unlimited by default. It does not bound connections per address:
@@ -73,19 +74,22 @@ func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
 // handle answers one request. A panic ends only that request.
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	route := routeNone
-	defer g.recovered(ctx, &route)
+	var span *tracing.Span
+	defer g.recovered(ctx, &route, &span)
 	at := locate(ctx.URI().PathOriginal())
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	route = routeOf(ctx, at.path)
+	span = g.beginSpan(ctx, route, at.path, &h)
+	var p press
 	switch {
 	case h.broken():
 		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
 		hangUp(ctx)
 	case route == routePurchase:
-		var of *liveSale // stays nil when the path has no sale, or no SKU of it, that buyers see
-		outcome := g.purchase(ctx, at, &h, &of)
-		g.metrics.purchased(outcome)
-		of.pressed(outcome)
+		p.begin(span)
+		p.outcome = g.purchase(ctx, at, &h, &p)
+		g.metrics.purchased(p.outcome)
+		p.live.pressed(p.outcome)
 	case route == routeNone && at.path == pathNone && g.pages != nil && (ctx.IsGet() || ctx.IsHead()):
 		g.pages(ctx)
 	case route == routeNone:
@@ -97,7 +101,9 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	if g.draining() {
 		ctx.SetConnectionClose()
 	}
-	g.metrics.served(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	took := time.Since(ctx.Time())
+	g.metrics.served(route, ctx.Response.StatusCode(), took)
+	g.told(ctx, route, at.path, span, &p, took)
 }
 
 // serveOther answers every request that is not a purchase.
@@ -135,7 +141,7 @@ func (g *Gateway) nowhere(ctx *fasthttp.RequestCtx, p path) sale.Outcome {
 }
 
 // recovered turns a panic of a handler into a 500 and a metric.
-func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
+func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.Span) {
 	fault := recover()
 	if fault == nil {
 		return
@@ -149,6 +155,7 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route) {
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	g.identify(ctx, h.ownID())
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
+	g.endSpan(ctx, *span, &press{})
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is

@@ -12,6 +12,7 @@ import (
 	"github.com/eapache/go-resiliency/breaker"
 
 	"flashsale/role"
+	"flashsale/sale"
 )
 
 // Errors of records that were not given to the library.
@@ -133,14 +134,15 @@ func (p *Producer) connect(ctx context.Context, brokers []string, config *sarama
 
 // Publish queues a record and never blocks. done is called once, from another goroutine: with nil when every replica
 // has the record; with an error when the outcome is unknown: the record may be in the log, and the caller publishes the
-// same bytes again. Publish fails at once when Kafka was never reached or too many records are queued.
-func (p *Producer) Publish(partition int32, key, value []byte, done func(error)) {
-	if err := p.enqueue(partition, key, value, done); err != nil {
+// same bytes again. Publish fails at once when Kafka was never reached or too many records are queued. The record carries the
+// span under which it is settled, where there is one.
+func (p *Producer) Publish(partition int32, key, value []byte, under sale.SpanContext, done func(error)) {
+	if err := p.enqueue(partition, key, value, under, done); err != nil {
 		go done(err)
 	}
 }
 
-func (p *Producer) enqueue(partition int32, key, value []byte, done func(error)) error {
+func (p *Producer) enqueue(partition int32, key, value []byte, under sale.SpanContext, done func(error)) error {
 	p.lock.RLock()
 	defer p.lock.RUnlock()
 	switch {
@@ -152,6 +154,9 @@ func (p *Producer) enqueue(partition int32, key, value []byte, done func(error))
 	message := &sarama.ProducerMessage{
 		Topic: p.topic, Partition: partition, Metadata: done,
 		Key: sarama.ByteEncoder(key), Value: sarama.ByteEncoder(value),
+	}
+	if !under.IsZero() {
+		message.Headers = []sarama.RecordHeader{{Key: []byte(sale.Traceparent), Value: []byte(under.Header())}}
 	}
 	select {
 	case p.queue <- message:

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"flashsale/sale"
 )
 
 const ordersTopic = "test.orders"
@@ -41,7 +43,7 @@ func vacantPort(t *testing.T, broker *kfake.Cluster) (addr string, port int) {
 func publish(ctx context.Context, p *Producer, partition int32, value string) error {
 	for {
 		result := make(chan error, 1)
-		p.Publish(partition, []byte("k"), []byte(value), func(err error) { result <- err })
+		p.Publish(partition, []byte("k"), []byte(value), sale.SpanContext{}, func(err error) { result <- err })
 		select {
 		case err := <-result:
 			if err == nil {
@@ -92,7 +94,7 @@ func TestProducerConnectsLater(t *testing.T) {
 	p := newTestProducer(t, []string{addr})
 	require.False(t, p.Ready())
 	result := make(chan error, 1)
-	p.Publish(1, []byte("k"), []byte("v"), func(err error) { result <- err })
+	p.Publish(1, []byte("k"), []byte("v"), sale.SpanContext{}, func(err error) { result <- err })
 	require.ErrorIs(t, <-result, errAway)
 	newBroker(t, port)
 	eventually(t, p.Ready, "connected")
@@ -125,7 +127,7 @@ func TestProducerDoesNotWaitForTheLibrarysBreaker(t *testing.T) {
 	published := 0
 	for away := true; away; published++ {
 		answered.Add(1)
-		p.Publish(0, []byte("k"), []byte("during"), func(error) { answered.Done() })
+		p.Publish(0, []byte("k"), []byte("during"), sale.SpanContext{}, func(error) { answered.Done() })
 		select {
 		case <-opened:
 			away = false
@@ -154,7 +156,7 @@ func TestProducerCloseFlushes(t *testing.T) {
 		require.NoError(t, publish(t.Context(), p, int32(i), "v"))
 	}
 	for i := range records {
-		p.Publish(int32(i%partitions), []byte("k"), []byte("v"), func(err error) { results <- err })
+		p.Publish(int32(i%partitions), []byte("k"), []byte("v"), sale.SpanContext{}, func(err error) { results <- err })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -163,7 +165,7 @@ func TestProducerCloseFlushes(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 	require.NoError(t, p.Close(ctx), "twice is once")
-	p.Publish(0, nil, nil, func(err error) { results <- err })
+	p.Publish(0, nil, nil, sale.SpanContext{}, func(err error) { results <- err })
 	require.ErrorIs(t, <-results, errClosed)
 	require.Len(t, readAll(t, broker.ListenAddrs(), partitions+records), partitions+records)
 }
@@ -179,7 +181,7 @@ func TestProducerTellsOfRefusals(t *testing.T) {
 	defer func() { require.NoError(t, p.Close(context.Background())) }()
 	eventually(t, p.Ready, "connected")
 	result := make(chan error, 1)
-	p.Publish(0, []byte("k"), make([]byte, 3<<20), func(err error) { result <- err })
+	p.Publish(0, []byte("k"), make([]byte, 3<<20), sale.SpanContext{}, func(err error) { result <- err })
 	require.ErrorContains(t, <-refused, "MaxMessageBytes")
 	require.Error(t, <-result)
 	require.NoError(t, publish(t.Context(), p, 0, "v"))

@@ -16,6 +16,7 @@ const (
 	Retention Name = "retention" // deletes old records from the topics
 	Trail     Name = "trail"     // chains the trail
 	Brake     Name = "brake"     // slows purchases while something lags
+	Replica   Name = "replica"   // writes the beat by which gateways measure the lag of a replica
 )
 
 // Sale returns the name of a sale's lease. Every step of any process that writes the sale's stock or definition runs under it:

@@ -10,14 +10,19 @@ import (
 // Log is the log of a process and its level.
 type Log struct {
 	*slog.Logger
-	Level *Level
+	Level   *Level
+	repeats *repeats
 }
+
+// Flush tells the counts of the warnings that were left out. Call it when the process ends.
+func (l Log) Flush() { l.repeats.seen.flush() }
 
 // New returns a log that writes JSON lines of a level and above.
 func New(w io.Writer, level slog.Level) Log {
 	l := &Level{usual: level}
 	l.least.Set(level)
-	return Log{slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.least})), l}
+	handler := newRepeats(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.least}))
+	return Log{slog.New(handler), l, handler}
 }
 
 // Level is the least level of the lines that a log writes. Several goroutines may use it at once.

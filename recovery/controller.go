@@ -12,6 +12,7 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // Catalogue is what the controller reads of the database.
@@ -28,7 +29,8 @@ type ControllerOptions struct {
 	Buckets   Buckets
 	Units     BucketReader
 	Leases    lease.Leases
-	Owner     string // of leases, unique to this process
+	Owner     string          // of leases, unique to this process
+	Tracer    *tracing.Tracer // nil: no spans
 	Log       *slog.Logger
 }
 

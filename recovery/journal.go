@@ -10,13 +10,14 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // RecordPublisher sends records to the orders topic. It calls done once, from another goroutine: with nil when every replica
 // has the record. After an error the topic may or may not have the record, and the caller publishes the same bytes again.
-// Publish never blocks.
+// Publish never blocks. A record of a sampled trace carries the span under which it is settled.
 type RecordPublisher interface {
-	Publish(partition int32, key, value []byte, done func(error))
+	Publish(partition int32, key, value []byte, under sale.SpanContext, done func(error))
 }
 
 const (
@@ -26,11 +27,17 @@ const (
 )
 
 // publishJournal publishes the entries of a bucket's journal that were created at or before a moment, and trims each one that
-// Kafka has acknowledged. It returns how many.
-func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64) (int,
-	error) {
+// Kafka has acknowledged. It returns how many. If there are any, they get a span of the tracer, under which they are settled.
+func publishJournal(
+	ctx context.Context, r *scripts.Redis, p RecordPublisher, b sale.BucketRow, createdBeforeMS int64, tracer *tracing.Tracer,
+) (published int, err error) {
 	keys := r.Keys(b.Bucket)
-	published := 0
+	var span *tracing.Span
+	defer func() {
+		span.Number("flashsale.batches", int64(published))
+		span.FailWith(err)
+		span.End()
+	}()
 	for from := scripts.JournalBeginning; ; {
 		page, err := r.JournalFrom(ctx, keys, from, journalPage)
 		if err != nil || len(page) == 0 {
@@ -41,6 +48,10 @@ func publishJournal(ctx context.Context, r *scripts.Redis, p RecordPublisher, b 
 			if entry.CreatedMS <= createdBeforeMS {
 				due = append(due, entry)
 			}
+		}
+		if published == 0 && len(due) > 0 {
+			ctx, span = tracer.Unit(ctx, "relay")
+			span.Text("flashsale.bucket", b.Bucket.String())
 		}
 		if err := publishEntries(ctx, p, b, due); err != nil {
 			return published, err
@@ -79,7 +90,7 @@ func publishEntries(ctx context.Context, p RecordPublisher, b sale.BucketRow, en
 func publishAndWait(ctx context.Context, p RecordPublisher, partition int32, key, value []byte) error {
 	acknowledged := role.Until(ctx, role.Always(republishAfter), func() bool {
 		result := make(chan error, 1)
-		p.Publish(partition, key, value, func(err error) { result <- err })
+		p.Publish(partition, key, value, tracing.Current(ctx), func(err error) { result <- err })
 		select {
 		case err := <-result:
 			return err == nil

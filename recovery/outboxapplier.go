@@ -12,6 +12,7 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // Outbox has the decisions of the database about a bucket's stock that Redis must still apply.
@@ -41,7 +42,8 @@ type OutboxApplierOptions struct {
 	Outbox Outbox
 	Report LossReporter
 	Leases lease.Leases
-	Owner  string // of leases, unique to this process
+	Owner  string          // of leases, unique to this process
+	Tracer *tracing.Tracer // nil: no spans
 	Log    *slog.Logger
 }
 
@@ -100,20 +102,29 @@ func (a *OutboxApplier) applyAll(ctx context.Context) error {
 	}
 	one := lease.Lease{Leases: a.Leases, Name: lease.Outbox, Owner: a.Owner, Log: a.Log}
 	return one.Do(ctx, func(ctx context.Context) error {
-		for len(rows) > 0 {
-			applied, left, err := a.apply(ctx, rows)
-			if err != nil || applied == 0 {
-				return err
-			}
-			if rows = left; len(rows) > 0 {
-				continue
-			}
-			if rows, err = a.read(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		ctx, span := a.Tracer.Unit(ctx, "outbox")
+		err := a.applyPages(ctx, rows)
+		span.FailWith(err)
+		span.End()
+		return err
 	})
+}
+
+// applyPages applies the first page of every bucket again and again, until none is left or Redis applies none.
+func (a *OutboxApplier) applyPages(ctx context.Context, rows []sale.OutboxRow) error {
+	for len(rows) > 0 {
+		applied, left, err := a.apply(ctx, rows)
+		if err != nil || applied == 0 {
+			return err
+		}
+		if rows = left; len(rows) > 0 {
+			continue
+		}
+		if rows, err = a.read(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read reads the outbox. The buckets share the rows of a reading, so a page may be shorter than the one that an outbox applier

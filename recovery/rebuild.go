@@ -173,7 +173,7 @@ func (b *Rebuilder) drain(ctx context.Context, rows []sale.BucketRow) error {
 	group.SetLimit(journalParallels)
 	for _, row := range sold {
 		group.Go(func() error {
-			_, err := publishJournal(groupCtx, b.redis, b.publisher, row, wholeJournal)
+			_, err := publishJournal(groupCtx, b.redis, b.publisher, row, wholeJournal, nil) // under the rebuild's span
 			return err
 		})
 	}

@@ -71,7 +71,12 @@ func (c *Controller) rebuildSale(ctx context.Context, id string, rows []sale.Buc
 			return err
 		}
 		began := time.Now()
+		ctx, span := c.Tracer.Unit(ctx, "rebuild")
+		span.Text("flashsale.sale", id)
+		span.Number("flashsale.buckets", int64(len(rows)))
+		defer span.End()
 		if err := c.Rebuilder.Rebuild(ctx, rows, nil); err != nil {
+			span.FailWith(err)
 			return err
 		}
 		c.Log.Info("buckets were rebuilt", "sale", id, "buckets", len(rows), "seconds", time.Since(began).Seconds())

@@ -12,6 +12,7 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // Watched is a bucket whose journal the relay looks at. Done means that the sale is over: no call takes units any more once
@@ -30,6 +31,7 @@ type RelayOptions struct {
 	Owner     string                        // of leases, unique to this process
 	Watched   func(now time.Time) []Watched // the buckets that may have a journal now, in order
 	Deadline  time.Duration                 // an entry that its gateway has not trimmed within it is published again [2 s]
+	Tracer    *tracing.Tracer               // nil: no spans
 	Log       *slog.Logger
 }
 
@@ -139,7 +141,7 @@ func (r *Relay) forgetGone(watched []Watched) {
 func (r *Relay) relay(ctx context.Context, journals []sale.BucketRow, before time.Time) error {
 	var failed []error
 	for _, b := range journals {
-		n, err := publishJournal(ctx, r.Redis, r.Publisher, b, before.UnixMilli())
+		n, err := publishJournal(ctx, r.Redis, r.Publisher, b, before.UnixMilli(), r.Tracer)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("bucket %s: %w", b.Bucket, err))
 		}

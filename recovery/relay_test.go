@@ -125,7 +125,7 @@ func TestRelayPublishesBrokenEntries(t *testing.T) {
 	b := w.Stock("phone", 10, 1)
 	w.Do("XADD", w.Redis.Keys(b).Journal, "10000000001-5", "r", "garbage")
 	other := &fakes.Kafka{}
-	n, err := publishJournal(context.Background(), w.Redis, other, w.DB.Row(b), 1)
+	n, err := publishJournal(context.Background(), w.Redis, other, w.DB.Row(b), 1, nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, "garbage", string(other.Log[0]))

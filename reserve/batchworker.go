@@ -5,6 +5,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // batchWorker is one goroutine that takes batch after batch from a queue, each through the script to Kafka's acknowledgement.
@@ -22,6 +23,7 @@ type batchWorker struct {
 	lines        []*presses     // of the batch's buyers, until their next presses may be taken
 	arguments    *scripts.ArgumentBuffer
 	publications []*publication
+	span         *tracing.Span // nil: no purchase of the batch is sampled
 }
 
 // run works until the queue gives it no batch. Every request of every batch gets exactly one answer.
@@ -35,8 +37,10 @@ func (w *batchWorker) run() {
 			e.workers.Put(w)
 			return
 		}
+		w.beginSpan()
 		if exit, ok := w.prepare(); ok {
 			reply, end := w.callScript()
+			w.endSpan(reply, end)
 			w.queue.decided(w, end.ran, reply.Epoch, reply.Sequence)
 			exit(end.err)
 			if end.decided {
@@ -46,6 +50,7 @@ func (w *batchWorker) run() {
 				w.refuse(end.answer)
 			}
 		} else {
+			w.span.End()
 			w.queue.decided(w, false, 0, 0)
 		}
 		size := len(w.batch)

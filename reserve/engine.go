@@ -12,6 +12,7 @@ import (
 	"flashsale/role"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 // Breaker is the circuit breaker of the stores. Enter is called before a store is used; ok is false when the store's circuit is
@@ -39,7 +40,9 @@ type EngineOptions struct {
 	Report           LossReporter
 	Buckets          BucketReader // asked before a SKU of a sale of several buckets is called sold out
 	Registerer       prometheus.Registerer
-	Log              *slog.Logger // nil = silent
+	Tracer           *tracing.Tracer // nil: no spans
+	Topic            string          // of the orders, in the names of spans
+	Log              *slog.Logger    // nil = silent
 }
 
 // Bounds that are not settings. Together they guarantee that every purchase is answered within 5 s: a purchase waits at most

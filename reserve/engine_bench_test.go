@@ -54,7 +54,7 @@ func BenchmarkEngineReserve(b *testing.B) {
 // instantKafka acknowledges at once.
 type instantKafka struct{}
 
-func (instantKafka) Publish(_ int32, _, _ []byte, done func(error)) { go done(nil) }
+func (instantKafka) Publish(_ int32, _, _ []byte, _ sale.SpanContext, done func(error)) { go done(nil) }
 
 // ownCPU returns the seconds of CPU that this process has used.
 func ownCPU(b *testing.B) float64 {

@@ -7,6 +7,7 @@ import (
 	"flashsale/faults"
 	"flashsale/sale"
 	"flashsale/scripts"
+	"flashsale/tracing"
 )
 
 var errNoAck = errors.New("kafka did not acknowledge in time")
@@ -23,21 +24,25 @@ type publication struct {
 	backoff time.Duration
 	sent    bool // its bytes are counted among those that wait for Kafka; otherwise the relay publishes it
 	acked   chan struct{}
+	batchID sale.OrderID     // of its first order; 0 for a transfer
+	under   sale.SpanContext // the span of its batch, zero when no purchase of it is sampled
+	span    *tracing.Span
 }
 
 // publicationOf adds the batch's i-th request to the publication of the write that took its units.
 func (w *batchWorker) publicationOf(i int, at scripts.WriteID, createdMS int64) *publication {
 	r := w.batch[i]
-	r.answer = sale.Answer{OrderID: w.orderIDs[i], CreatedAt: scripts.CreatedAt(createdMS)}
+	r.answer = sale.Answer{OrderID: w.orderIDs[i], BatchID: w.orderIDs[i], CreatedAt: scripts.CreatedAt(createdMS)}
 	for _, p := range w.publications {
 		if p.WriteID == at {
+			r.answer.BatchID = p.batchID
 			p.indexes = append(p.indexes, i)
 			return p
 		}
 	}
 	p := &publication{
 		queue: w.queue, WriteID: at, nowMS: createdMS, acked: make(chan struct{}), backoff: republishFirst,
-		indexes: append(make([]int, 0, len(w.batch)), i),
+		indexes: append(make([]int, 0, len(w.batch)), i), batchID: w.orderIDs[i], under: w.span.Context(),
 	}
 	w.publications = append(w.publications, p)
 	return p
@@ -83,6 +88,7 @@ func (w *batchWorker) publish() {
 	}
 	for _, p := range w.publications {
 		if p.sent {
+			p.beginPublish()
 			p.send()
 		}
 	}
@@ -97,6 +103,7 @@ func (w *batchWorker) reserveBytes() (some bool) {
 			w.restore(p)
 		}
 		w.engine.orders.Observe(float64(len(p.indexes)))
+		p.tell("batch reserved")
 		some = p.reserveBytes() || some
 	}
 	return some
@@ -147,6 +154,9 @@ func (w *batchWorker) answer(p *publication) {
 		a.Outcome = outcome
 		w.batch[i].reply(a)
 	}
+	if outcome == sale.OutcomeHeld {
+		p.span.Event("answered held")
+	}
 }
 
 // reserveBytes counts the record among the bytes that wait for Kafka. Beyond the bound the relay publishes it.
@@ -170,7 +180,7 @@ func (p *publication) send() {
 }
 
 func (p *publication) publish() {
-	p.queue.engine.Producer.Publish(p.queue.partition, p.queue.recordKey, p.record, p.published)
+	p.queue.engine.Producer.Publish(p.queue.partition, p.queue.recordKey, p.record, p.span.Context(), p.published)
 	faults.Point("reserve.published")
 }
 
@@ -179,6 +189,7 @@ func (p *publication) publish() {
 func (p *publication) published(err error) {
 	e := p.queue.engine
 	if err != nil && !e.ended.Load() {
+		p.span.Event("sent again")
 		wait := p.backoff
 		p.backoff = min(2*p.backoff, republishMost)
 		time.AfterFunc(wait, p.publish)
@@ -189,7 +200,10 @@ func (p *publication) published(err error) {
 		p.queue.acknowledge(scripts.Trim{WriteID: p.WriteID, EntryID: p.entryID, Orders: max(1, len(p.indexes))})
 		close(p.acked)
 		p.queue.patience.acked()
+		p.tell("batch published")
 	}
+	p.span.FailWith(err)
+	p.span.End()
 	e.unacked.release(len(p.record))
 	e.gate.leave()
 }

@@ -16,6 +16,8 @@ type Purchase struct {
 	ListSize    int64  // buyers on that list
 	Grief       Grief  // the rule against buyers who take units and do not pay
 
+	Trace *PurchaseTrace // nil when the purchase is not sampled; the Stock adds the batches
+
 	ArrivedAt time.Time // when the gateway had read the request: the deadline of the purchase counts from it. Zero: from Reserve
 }
 
@@ -23,6 +25,7 @@ type Purchase struct {
 type Answer struct {
 	Outcome   Outcome
 	OrderID   OrderID     // taken, replayed, key reused, already bought (the latest), unknown
+	BatchID   OrderID     // taken: the batch that took the units
 	SKU       string      // of the line at fault: limits of scope sku, too many cancellations, not enough, sold out
 	Scope     Scope       // over limit, already bought: whose limit it is
 	CreatedAt time.Time   // by Redis's clock; zero for a replay of an order with a row in the database

@@ -7,6 +7,7 @@ type Delivery struct {
 	Offset    int64
 	Raw       []byte // the record's bytes as received
 	Record    Record
+	Under     SpanContext // the span that sent the record, zero when it is not sampled
 }
 
 // Position is the progress of settlement in one partition. The database stores it in the transaction of the rows.

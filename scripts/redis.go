@@ -58,7 +58,8 @@ const (
 	defaultConnections = 2 // a purchase need not wait for a long pipeline; more connections were not faster
 )
 
-// Redis is the client of one Redis, of one that Sentinels watch, or of one Redis Cluster. It connects at the first use, and again when that failed.
+// Redis is the client of one Redis, of one that Sentinels watch, or of one Redis Cluster. It connects at the first use, and again
+// when that failed.
 type Redis struct {
 	options  Options
 	inFlight chan struct{} // one element for each call in flight

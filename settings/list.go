@@ -100,6 +100,10 @@ func gatewaySection() []Setting {
 			Doc: "Longest time after SIGTERM for gateway to finish open requests, and for gateway and settle to get records " +
 				"acknowledged.",
 			bind: func(s *Settings) any { return &s.Gateway.ShutdownTimeout }},
+		{Name: "gateway.access_log_every", Default: "0", Unit: "requests", Used: []string{gateway, dev},
+			check: between(0, 1_000_000_000),
+			Doc:   "One buyers' request in so many, chosen at random, gets a line in the log. 1: each. 0: none.",
+			bind:  func(s *Settings) any { return &s.Gateway.AccessLogEvery }},
 		{Name: "gateway.gc_percent", Default: "100", Unit: "percent", Used: []string{gateway}, check: between(20, 10_000),
 			Doc: "Heap growth that starts a garbage collection, in place of GOGC: a higher value takes less CPU and more " +
 				"memory.",

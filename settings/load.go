@@ -100,9 +100,6 @@ func (s *Settings) checkTogether(faults *Faults) {
 	} else if err := access.Check(s.Tokens()); err != nil && !faults.name("admin.tokens") {
 		faults.addf("admin.tokens: %v", err)
 	}
-	if s.Redis.SentinelMaster == "" && (s.Redis.SentinelUsername != "" || s.Redis.SentinelPassword != "") {
-		faults.addf("redis.sentinel_master: redis.sentinel_username and redis.sentinel_password need it")
-	}
 	if mechanism := s.Kafka.SASLMechanism; (mechanism == "") != (s.Kafka.SASLUsername == "" && s.Kafka.SASLPassword == "") {
 		faults.addf("kafka.sasl_mechanism: set mechanism, username and password together or none of them")
 	} else if mechanism != "" && (s.Kafka.SASLUsername == "" || s.Kafka.SASLPassword == "") {

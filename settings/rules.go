@@ -113,8 +113,10 @@ var urlRule = rule{"an http or https URL without query", func(target any) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }}
 
+const dsnForm = "in the driver's form user:password@tcp(host:3306)/database, or tcp(host:3306,host:3306)"
+
 // dsnRule lets the driver parse the data source name. It also requires a database: without one the first query would fail.
-var dsnRule = rule{"in the driver's form user:password@tcp(host:3306)/database, or tcp(host:3306,host:3306)", func(target any) bool {
+var dsnRule = rule{dsnForm, func(target any) bool {
 	text := target.(*Secret).Reveal()
 	if text == "" {
 		return true

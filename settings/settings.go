@@ -38,6 +38,7 @@ type Gateway struct {
 	TokenCacheSize  int
 	ShutdownTimeout time.Duration
 	GCPercent       int
+	AccessLogEvery  int
 }
 
 // Admin is the operators' listener and the address at which commands call it.

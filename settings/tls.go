@@ -3,6 +3,7 @@ package settings
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"strings"
 
 	"flashsale/dsn"
 )
@@ -54,6 +55,7 @@ func (s *Settings) checkTLS(command string, faults *Faults) {
 	}
 	if uses(command, "mysql.dsn") {
 		s.checkDatabaseTLS(faults)
+		s.checkReplica(faults)
 	}
 }
 
@@ -129,6 +131,13 @@ func (r *tlsReader) authorities() *x509.CertPool {
 		r.faults.addf("%s: %s holds no certificate in PEM form", r.name("ca"), r.files.CA)
 	}
 	return pool
+}
+
+// checkReplica finds a replica of several servers: the beat of one says nothing about another.
+func (s *Settings) checkReplica(faults *Faults) {
+	if name, err := dsn.Parse(s.MySQL.ReadDSN.Reveal()); err == nil && strings.Contains(name.Addrs(), ",") {
+		faults.addf("mysql.read_dsn: must name one server")
+	}
 }
 
 // checkDatabaseTLS finds a DSN that contradicts the files.

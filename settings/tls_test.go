@@ -115,6 +115,8 @@ func TestTLSFilesThatCannotBeUsed(t *testing.T) {
 		{"key alone", map[string]string{"FLASHSALE_REDIS_TLS_CERT_FILE": ""}, "redis.tls_key_file: needs redis.tls_cert_file"},
 		{"the DSN says otherwise", map[string]string{"FLASHSALE_MYSQL_DSN": "u:p@tcp(h:1)/d?tls=skip-verify"},
 			"mysql.dsn: has tls=skip-verify, while mysql.tls_..._file ask for verified TLS"},
+		{"several replicas", map[string]string{"FLASHSALE_MYSQL_READ_DSN": "u:p@tcp(a:1,b:1)/d"},
+			"mysql.read_dsn: must name one server"},
 		{"so does the replica's", map[string]string{"FLASHSALE_MYSQL_READ_DSN": "u:p@tcp(h:1)/d?tls=false"},
 			"mysql.read_dsn: has tls=false"},
 	} {

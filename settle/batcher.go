@@ -13,6 +13,7 @@ type recordBatcher struct {
 	maxRows  int
 	maxBytes int
 	pressure *pressure
+	traced   bool    // whether spans are made
 	carried  *record // taken from messages, but beyond the bounds of the last batch
 }
 
@@ -80,6 +81,9 @@ func (b *recordBatcher) decode(message *sarama.ConsumerMessage) record {
 		TopicID: b.topicID, Partition: message.Partition, Offset: message.Offset, Raw: message.Value,
 	}}
 	r.Record, r.fault = sale.DecodeRecord(message.Value)
+	if b.traced {
+		r.Under = spanOf(message)
+	}
 	return r
 }
 

@@ -3,10 +3,7 @@ package settle
 import (
 	"flashsale/kafka"
 	"log/slog"
-	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,25 +47,6 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	require.Equal(t, []string{"flashsale_dead_letters_total", "flashsale_settle_retries_total", "flashsale_settle_rows_total",
 		"flashsale_settle_stalled_seconds"}, names)
 	require.Len(t, families[0].GetMetric(), 3, "every reason is there from the start")
-}
-
-func TestFaultsOfAnOutageAreLoggedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var text strings.Builder
-		s := &Settler{log: slog.New(slog.NewTextHandler(&text, nil))}
-		faults := make(chan error)
-		go func() {
-			for range 100 {
-				faults <- errAway
-			}
-			<-time.After(faultInterval)
-			faults <- errAway
-			close(faults)
-		}()
-		s.logFaults(faults)
-		require.Equal(t, 2, strings.Count(text.String(), "connection refused"))
-		require.Contains(t, text.String(), "unlogged_before=99")
-	})
 }
 
 func TestNotReadyBeforeKafkaIsReached(t *testing.T) {

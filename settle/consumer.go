@@ -186,6 +186,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	defer c.lag.endClaim(partition)
 	waiting := &recordBatcher{
 		messages: claim.Messages(), topicID: c.starts.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
+		traced: c.settling.tracer != nil,
 	}
 	for {
 		records, ok := waiting.next(session.Context().Done())

@@ -42,7 +42,7 @@ func (s *Settler) member(deadLetters RecordSender, offsets *offsetReader, onStar
 	}
 	return &consumer{
 		settling: &settling{
-			store: s.store, metrics: s.metrics, progress: s.progress, log: s.log,
+			store: s.store, metrics: s.metrics, progress: s.progress, tracer: s.options.Tracer, log: s.log,
 			deadLetters: &deadLetterTopic{sender: deadLetters, refused: refused},
 		},
 		lag: s.lag, pressure: &s.pressure, log: s.log, offsets: offsets, maxRows: s.options.MaxRows, maxBytes: s.options.MaxBytes,

@@ -16,6 +16,7 @@ import (
 	"flashsale/kafka"
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // Defaults for bounds that Options leaves 0: larger transactions were not faster, and fewer fetches did not save the
@@ -33,12 +34,13 @@ const shortSession = time.Second
 // Options of a Settler.
 type Options struct {
 	Kafka      kafka.Options
-	Namespace  string       // prefix of the topics and of the consumer group
-	Partitions int32        // the least number that the orders topic must have
-	MaxRows    int          // orders in one transaction; a single record may have more
-	MaxBytes   int          // bytes of records in one transaction; a single record may have more
-	Log        *slog.Logger // slog.Default() when nil
-	Refused    func(error)  // called with the error of each dead letter that Kafka refused; may be nil
+	Namespace  string          // prefix of the topics and of the consumer group
+	Partitions int32           // the least number that the orders topic must have
+	MaxRows    int             // orders in one transaction; a single record may have more
+	MaxBytes   int             // bytes of records in one transaction; a single record may have more
+	Log        *slog.Logger    // slog.Default() when nil
+	Refused    func(error)     // called with the error of each dead letter that Kafka refused; may be nil
+	Tracer     *tracing.Tracer // nil: no spans
 
 	// A broker answers a fetch when it has FetchMinBytes of records, or after FetchMaxWait. Each answer costs the
 	// broker as much as a produce request, so an answer per batch would double its work.
@@ -174,22 +176,11 @@ func (s *Settler) waitUntilStuck(ctx context.Context) bool {
 	return role.Until(ctx, role.Always(watchInterval), s.progress.stuck)
 }
 
-// faultInterval is the shortest time between two logged faults: during an outage every partition reports several a
-// second.
-const faultInterval = 10 * time.Second
-
 // logFaults drains the faults that sarama repairs by itself. Their consequences are reported elsewhere: a session that
 // fails, an offset that is committed later.
 func (s *Settler) logFaults(faults <-chan error) {
-	var last time.Time
-	unlogged := 0
 	for err := range faults {
-		if time.Since(last) < faultInterval {
-			unlogged++
-			continue
-		}
-		s.log.Warn("kafka reports a fault of the consumer", "error", err, "unlogged_before", unlogged)
-		last, unlogged = time.Now(), 0
+		s.log.Warn("kafka reports a fault of the consumer", "error", err)
 	}
 }
 

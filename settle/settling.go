@@ -10,6 +10,7 @@ import (
 
 	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/tracing"
 )
 
 // attemptTimeout bounds one transaction, so that a connection that hangs becomes an error and the transaction is
@@ -28,6 +29,7 @@ type settling struct {
 	deadLetters deadLetterPublisher
 	metrics     *metrics
 	progress    *progress
+	tracer      *tracing.Tracer // nil: no spans
 	log         *slog.Logger
 }
 
@@ -39,6 +41,13 @@ type settling struct {
 // A record that cannot be decoded goes to the dead letters first. It then moves the partition's position in its turn
 // among the others, so that the position never passes a record that has not reached its end.
 func (s *settling) settle(ctx context.Context, records []record) error {
+	ctx, spans := s.beginSpans(ctx, records)
+	err := s.settleAll(ctx, records)
+	spans.end(err)
+	return err
+}
+
+func (s *settling) settleAll(ctx context.Context, records []record) error {
 	deliveries := make([]sale.Delivery, 0, len(records))
 	for i := range records {
 		delivery := records[i].Delivery
@@ -97,6 +106,7 @@ func (s *settling) transact(ctx context.Context, deliveries []sale.Delivery) (po
 		}
 		if err == nil {
 			s.report(&done)
+			s.tell(deliveries)
 			return nil
 		}
 		return err

@@ -72,7 +72,7 @@ func openMySQL(o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read DSN: %w", err)
 	}
-	return sql.OpenDB(sessionConnector{connector}), nil
+	return o.Tracer.OpenDB(sessionConnector{connector}, "mysql"), nil
 }
 
 // mysqlName reads a DSN and sets what the store depends on: times are text (see moment), ids compare by bytes, affected rows

@@ -43,7 +43,7 @@ func openSQLite(o Options) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sql.Open("sqlite", forced)
+	return o.Tracer.Open("sqlite", forced)
 }
 
 // sqliteDSN takes a path or a file: URI. The engine's parameters replace those of the DSN. It refuses a database in memory,

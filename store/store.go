@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"flashsale/tracing"
 )
 
 // Drivers of Open.
@@ -18,10 +20,11 @@ const (
 
 // Options are the database of a Store.
 type Options struct {
-	Driver         string      // DriverMySQL or DriverSQLite
-	DSN            string      // in the driver's format; Open overrides the parameters on which the engine depends
-	TLS            *tls.Config // MySQL only; nil: as the DSN says
-	MaxConnections int         // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+	Driver         string          // DriverMySQL or DriverSQLite
+	DSN            string          // in the driver's format; Open overrides the parameters on which the engine depends
+	TLS            *tls.Config     // MySQL only; nil: as the DSN says
+	Tracer         *tracing.Tracer // nil: statements have no spans
+	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
 }
 
 // minConnections: a migration has its lock on one connection and works on another.

@@ -42,7 +42,7 @@ var settleBugs = []Bug{
 		// recognised.
 		Name: "duplicate-redelivered-settled", What: "a record that is delivered again settles again",
 		Seeds: []Replacement{
-			after("settle/settling.go", "s.report(&done)\n\t\t\treturn nil\n\t\t}",
+			after("settle/settling.go", "s.tell(deliveries)\n\t\t\treturn nil\n\t\t}",
 				`if faults.Bug("duplicate-redelivered-settled") {
 	for i := range deliveries {
 		if batch := deliveries[i].Record.Batch; batch != nil {

@@ -3,7 +3,10 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,7 +65,8 @@ func failOver(s *stack, buckets, primaries int, primary func() *harness.RedisSer
 		require.False(s.t, f.sold.IsZero(), "nothing was sold within %v of the new primary; answers: %v", sellsWithin, c.codes())
 		took = append(took, f.sold.Sub(f.promoted))
 		old.Start() // as a replica
-		require.Eventually(s.t, func() bool { return harness.Following(nodes, primaries) == nil }, time.Minute, 20*time.Millisecond)
+		require.Eventually(s.t, func() bool { return harness.Following(nodes, primaries) == nil }, time.Minute,
+			20*time.Millisecond)
 		if primaries == 1 { // evidence of the units is read from one server
 			s.Redis = []*harness.RedisServer{primary()}
 		}
@@ -114,4 +118,63 @@ func (c *crowd) judgedAfterLoss(loss check.Span) orderRows {
 	e.Sales[c.sale], e.Ops, e.RestUS, e.Calm, e.Losses = of, c.Out.Ops(), rest, false, []check.Span{loss}
 	c.s.judge(e, c.codes())
 	return orderRowsOf(e.Rows)
+}
+
+// sentinelRights are the words of the page's line for the engine's user of a Sentinel.
+func sentinelRights(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "operations.md"))
+	require.NoError(t, err)
+	_, line, found := strings.Cut(string(text), "redis-cli -p 26379 ")
+	require.True(t, found)
+	line, _, _ = strings.Cut(line, "\n")
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "'", ""), "PASSWORD", harness.PasswordOf("flashsale"))
+	return strings.Fields(line)
+}
+
+// TestSentinelRights: with exactly the rights that the page names on the Sentinels, processes and audit find the primary, follow
+// a failover, and are refused nothing.
+func TestSentinelRights(t *testing.T) {
+	sentinels := harness.SentinelSet(t, 1)
+	words := sentinelRights(t)
+	for _, w := range sentinels.Watchers {
+		w.MustDo(t, words...)
+	}
+	s := newStack(t, servers{Sentinels: sentinels, Env: []string{
+		"FLASHSALE_REDIS_SENTINEL_USERNAME=flashsale",
+		"FLASHSALE_REDIS_SENTINEL_PASSWORD=" + harness.PasswordOf("flashsale"),
+	}}).run(1, 1)
+	s.open("rush", lasting(phone(10)))
+	s.taken(ask{buyer: "ann"})
+	old := sentinels.Primary()
+	require.NotNil(t, old)
+	old.Kill()
+	s.sells(0, "bob")
+	s.audit("rush")
+	for _, w := range sentinels.Watchers {
+		assert.Empty(t, w.MustDo(t, "ACL", "LOG"), "a Sentinel has refused a command")
+	}
+	granted := rights{redis: words}
+	for _, name := range granted.commands() { // each is missed at once
+		for _, w := range sentinels.Watchers {
+			w.MustDo(t, "ACL", "SETUSER", "flashsale", "-"+name)
+		}
+		s.Command("audit", "rush") // connects anew
+		require.Eventually(t, func() bool {
+			return slices.ContainsFunc(sentinels.Watchers, func(w *harness.RedisServer) bool {
+				return strings.Contains(fmt.Sprint(w.MustDo(t, "ACL", "LOG")), name)
+			})
+		}, 10*time.Second, 50*time.Millisecond, "%s is granted and not used", name)
+		for _, w := range sentinels.Watchers {
+			w.MustDo(t, "ACL", "SETUSER", "flashsale", "+"+name)
+			w.MustDo(t, "ACL", "LOG", "RESET")
+		}
+	}
+	stranger := s.NewGateway("FLASHSALE_REDIS_SENTINEL_PASSWORD=wrong")
+	stranger.Start()
+	s.notReady(stranger, "redis", "WRONGPASS")
+	s.Gateways = s.Gateways[:1]
+	nameless := s.NewGateway("FLASHSALE_REDIS_SENTINEL_MASTER=another")
+	nameless.Start()
+	s.notReady(nameless, "redis", "No such master with that name")
 }

@@ -80,7 +80,8 @@ func TestTLSToEveryStore(t *testing.T) {
 	expired := ca.Client("engine", time.Now().Add(-time.Hour))
 	stranger := harness.NewAuthority(t, "stranger")
 	for _, store := range []struct{ name, check, without string }{
-		{"REDIS", "redis", "certificate required"}, {"KAFKA", "topics", "bad certificate"}, {"MYSQL", "database", "Access denied"},
+		{"REDIS", "redis", "certificate required"}, {"KAFKA", "topics", "bad certificate"},
+		{"MYSQL", "database", "Access denied"},
 	} {
 		files := "FLASHSALE_" + store.name + "_TLS_"
 		w.refusedWith(store.check, "unknown authority", files+"CA_FILE="+stranger.File)
@@ -105,7 +106,8 @@ func (w *tlsWorld) refusedWith(check, reason string, env ...string) {
 	w.Gateways = w.Gateways[:len(w.Gateways)-1]
 	examined := harness.Run(w.t, "", w.Bin, slices.Concat(w.Env, env), "doctor")
 	assert.Equal(w.t, 1, examined.Code)
-	assert.True(w.t, strings.Contains(examined.Stdout, reason), "doctor does not say %q of %s: %s", reason, check, dangers(examined.Stdout))
+	assert.True(w.t, strings.Contains(examined.Stdout, reason), "doctor does not say %q of %s: %s", reason, check,
+		dangers(examined.Stdout))
 }
 
 // dangers are the lines of what the doctor says that begin a danger.

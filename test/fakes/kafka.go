@@ -22,7 +22,7 @@ type Kafka struct {
 var errAckLost = errors.New("acknowledgement lost")
 
 // Publish writes a record and acknowledges it by calling done, or keeps it while Kafka is away.
-func (k *Kafka) Publish(partition int32, _, value []byte, done func(error)) {
+func (k *Kafka) Publish(partition int32, _, value []byte, _ sale.SpanContext, done func(error)) {
 	k.Mu.Lock()
 	defer k.Mu.Unlock()
 	value = append([]byte(nil), value...)

@@ -59,7 +59,8 @@ func KafkaLogins(t testing.TB, a *Authority, users ...string) *KafkaServer {
 		const scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
 		return fmt.Appendf(text, "listener.security.protocol.map=PLAINTEXT:SASL_SSL,CONTROLLER:PLAINTEXT\n"+
 			"sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n"+
-			"listener.name.plaintext.scram-sha-256.sasl.jaas.config=%[1]slistener.name.plaintext.scram-sha-512.sasl.jaas.config=%[1]s"+
+			"listener.name.plaintext.scram-sha-256.sasl.jaas.config=%[1]s"+
+			"listener.name.plaintext.scram-sha-512.sasl.jaas.config=%[1]s"+
 			"allow.everyone.if.no.acl.found=true\n", scram)
 	})
 	s.ready = func() error { return s.answers(func() (*kgo.Client, error) { return s.OperatorTLS(a) }) }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"flashsale/sale"
 )
 
 // queue is the model of the orders topic: partitions, the offsets of one consumer group, and what producers write.
@@ -78,7 +80,7 @@ func (q *queue) position(partition int32) int64 {
 // be in the log, get there much later, or be there twice.
 type publisher struct{ *process }
 
-func (p publisher) Publish(partition int32, key, value []byte, done func(error)) {
+func (p publisher) Publish(partition int32, key, value []byte, _ sale.SpanContext, done func(error)) {
 	p.waiting(value, true)
 	go func() {
 		twice := p.world.noisy(p.chance) && p.chance.one(2)

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	sqlBeat     = "UPDATE replica_beat SET beat = beat + 1 WHERE id = 1"
+	sqlLastBeat = "SELECT beat FROM replica_beat WHERE id = 1"
+)
+
+// Beat writes the next beat. A replica that has it has every transaction that was committed before it.
+func (s *Store) Beat(ctx context.Context) error {
+	result, err := s.db.ExecContext(ctx, sqlBeat)
+	var n int64
+	if err == nil {
+		n, err = result.RowsAffected()
+	}
+	if err == nil && n != 1 {
+		err = fmt.Errorf("table replica_beat has %d rows with id 1", n)
+	}
+	if err != nil {
+		return fmt.Errorf("write a beat for the replica: %w", err)
+	}
+	return nil
+}
+
+// LastBeat returns the beat that this server has.
+func (s *Store) LastBeat(ctx context.Context) (beat int64, err error) {
+	if err := s.db.QueryRowContext(ctx, sqlLastBeat).Scan(&beat); err != nil {
+		return 0, fmt.Errorf("read the last beat: %w", err)
+	}
+	return beat, nil
+}

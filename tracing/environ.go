@@ -1,0 +1,170 @@
+package tracing
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Variables of the OpenTelemetry specification that this package reads itself. The exporters read those of the connection
+// (headers, certificates, compression, timeout) and the library those of limits, batches and resource.
+const (
+	varDisabled       = "OTEL_SDK_DISABLED"
+	varExporter       = "OTEL_TRACES_EXPORTER"
+	varEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	varTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	varProtocol       = "OTEL_EXPORTER_OTLP_PROTOCOL"
+	varTracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
+	varSampler        = "OTEL_TRACES_SAMPLER"
+	varSamplerShare   = "OTEL_TRACES_SAMPLER_ARG"
+	varInsecure       = "OTEL_EXPORTER_OTLP_INSECURE"
+	varTracesInsecure = "OTEL_EXPORTER_OTLP_TRACES_INSECURE"
+	varCompression    = "OTEL_EXPORTER_OTLP_COMPRESSION"
+	varTracesCompress = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"
+)
+
+// prefixes are the beginnings of the variables that name files. The library goes on without a file that it cannot read.
+var prefixes = []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"}
+
+// numbers are the variables that hold whole numbers: milliseconds, or counts of spans.
+var numbers = []string{
+	"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT",
+	varQueue, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+}
+
+const (
+	protocolHTTP = "http/protobuf"
+	protocolGRPC = "grpc"
+)
+
+// setup is what the environment asks for.
+type setup struct {
+	protocol    string
+	share       float64 // of the traces that begin here
+	parentBased bool    // whether a trusted parent decides instead
+}
+
+// readSetup returns nil when tracing is off. The library takes a wrong value for its default and samples everything or sends
+// elsewhere, so readSetup refuses each with the variable's name.
+func readSetup() (*setup, error) {
+	var faults []error
+	variable := func(names ...string) (name, value string) {
+		for _, name = range names {
+			if value = strings.TrimSpace(os.Getenv(name)); value != "" {
+				return name, value
+			}
+		}
+		return names[len(names)-1], ""
+	}
+	refuse := func(name, value, want string) {
+		faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
+	}
+	if _, disabled := variable(varDisabled); strings.EqualFold(disabled, "true") {
+		return nil, nil
+	}
+	_, endpoint := variable(varTracesEndpoint, varEndpoint)
+	switch name, exporter := variable(varExporter); {
+	case exporter == "none", exporter == "" && endpoint == "":
+		return nil, nil
+	case exporter != "" && exporter != "otlp":
+		refuse(name, exporter, "otlp or none")
+	}
+	for _, name := range []string{varTracesEndpoint, varEndpoint} {
+		if _, value := variable(name); value != "" && !isEndpoint(value) {
+			refuse(name, value, "a URL with http or https, such as http://127.0.0.1:4318")
+		}
+	}
+	s := &setup{protocol: protocolHTTP}
+	if name, value := variable(varTracesProtocol, varProtocol); value != "" {
+		if s.protocol = value; value != protocolHTTP && value != protocolGRPC {
+			refuse(name, value, protocolHTTP+" or "+protocolGRPC)
+		}
+	}
+	for _, name := range []string{varTracesInsecure, varInsecure} {
+		if _, value := variable(name); value != "" && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+			refuse(name, value, "true or false")
+		}
+	}
+	if name, value := variable(varTracesCompress, varCompression); value != "" && value != "gzip" && value != "none" {
+		refuse(name, value, "gzip or none")
+	}
+	for _, name := range numbers {
+		if _, value := variable(name); value != "" {
+			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 1<<30 {
+				refuse(name, value, "a whole number from 1")
+			}
+		}
+	}
+	for _, prefix := range prefixes {
+		faults = append(faults, checkFiles(prefix))
+	}
+	faults = append(faults, s.readSampler(variable))
+	return s, errors.Join(faults...)
+}
+
+// checkFiles checks the certificates of the collector's authority and of this process.
+func checkFiles(prefix string) error {
+	var faults []error
+	if name := prefix + "CERTIFICATE"; os.Getenv(name) != "" {
+		text, err := os.ReadFile(os.Getenv(name))
+		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
+			err = fmt.Errorf("%s has no certificate in PEM form", os.Getenv(name))
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	certificate, key := os.Getenv(prefix+"CLIENT_CERTIFICATE"), os.Getenv(prefix+"CLIENT_KEY")
+	if certificate != "" || key != "" {
+		if _, err := tls.LoadX509KeyPair(certificate, key); err != nil {
+			faults = append(faults, fmt.Errorf("%sCLIENT_CERTIFICATE and %sCLIENT_KEY: %w", prefix, prefix, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func isEndpoint(value string) bool {
+	at, err := url.Parse(value)
+	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != ""
+}
+
+// samplers are the names of samplers, without the prefix of those that a parent overrules.
+var samplers = []string{"always_on", "always_off", "traceidratio"}
+
+const parentBasedPrefix = "parentbased_"
+
+// readSampler reads the sampler and its share. Without one every trace is sampled, as the specification says.
+func (s *setup) readSampler(variable func(...string) (string, string)) error {
+	name, value := variable(varSampler)
+	if value == "" {
+		value = parentBasedPrefix + "always_on"
+	}
+	kind, parentBased := strings.CutPrefix(value, parentBasedPrefix)
+	if !slices.Contains(samplers, kind) {
+		return fmt.Errorf("%s: %q is not one of %s, or one of them with %s before it", name, value, strings.Join(samplers, ", "),
+			parentBasedPrefix)
+	}
+	s.parentBased = parentBased
+	switch kind {
+	case "always_on":
+		s.share = 1
+	case "traceidratio":
+		name, text := variable(varSamplerShare)
+		if text == "" {
+			s.share = 1
+			return nil
+		}
+		share, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(share >= 0 && share <= 1) {
+			return fmt.Errorf("%s: %q is not a number from 0 to 1, such as 0.01 for one trace in a hundred", name, text)
+		}
+		s.share = share
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package tracing_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/tracing"
+)
+
+const (
+	endpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	sampler        = "OTEL_TRACES_SAMPLER"
+)
+
+// set sets the variables of a case, and one that turns tracing on where the case does not.
+func set(t *testing.T, variables map[string]string) {
+	t.Helper()
+	t.Setenv(endpoint, "http://127.0.0.1:4318")
+	for name, value := range variables {
+		t.Setenv(name, value)
+	}
+}
+
+func TestWhatTurnsTracingOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		variables map[string]string
+		on        bool
+	}{
+		"an endpoint":                  {nil, true},
+		"an endpoint of traces":        {map[string]string{endpoint: "", tracesEndpoint: "http://127.0.0.1:1/x"}, true},
+		"the exporter's name":          {map[string]string{endpoint: "", "OTEL_TRACES_EXPORTER": "otlp"}, true},
+		"nothing":                      {map[string]string{endpoint: ""}, false},
+		"spaces":                       {map[string]string{endpoint: "  "}, false},
+		"an endpoint without exporter": {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false},
+		"a disabled SDK":               {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, false},
+		"grpc":                         {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
+		"a share":                      {map[string]string{sampler: "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set(t, c.variables)
+			tracer, err := tracing.Open(tracing.Options{Process: "gateway"})
+			require.NoError(t, err)
+			require.Equal(t, c.on, tracer != nil)
+			tracer.Close()
+		})
+	}
+}
+
+// TestWrongVariablesAreRefused: the library would take a default for each, and a wrong share samples every trace.
+func TestWrongVariablesAreRefused(t *testing.T) {
+	for name, c := range map[string]struct{ variable, value, says string }{
+		"share in percent":   {"OTEL_TRACES_SAMPLER_ARG", "1%", "not a number from 0 to 1"},
+		"share with a comma": {"OTEL_TRACES_SAMPLER_ARG", "0,01", "not a number from 0 to 1"},
+		"share of a word":    {"OTEL_TRACES_SAMPLER_ARG", "some", "not a number from 0 to 1"},
+		"share above 1":      {"OTEL_TRACES_SAMPLER_ARG", "1.5", "not a number from 0 to 1"},
+		"share below 0":      {"OTEL_TRACES_SAMPLER_ARG", "-0.1", "not a number from 0 to 1"},
+		"share of no number": {"OTEL_TRACES_SAMPLER_ARG", "NaN", "not a number from 0 to 1"},
+		"sampler":            {"OTEL_TRACES_SAMPLER", "ratio", "is not one of always_on"},
+		"remote sampler":     {"OTEL_TRACES_SAMPLER", "jaeger_remote", "is not one of always_on"},
+		"exporter":           {"OTEL_TRACES_EXPORTER", "zipkin", "is not otlp or none"},
+		"protocol":           {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "is not http/protobuf or grpc"},
+		"endpoint":           {endpoint, "127.0.0.1:4318", "is not a URL"},
+		"endpoint of traces": {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector", "is not a URL"},
+		"insecure":           {"OTEL_EXPORTER_OTLP_INSECURE", "yes", "is not true or false"},
+		"compression":        {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "is not gzip or none"},
+		"timeout":            {"OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "is not a whole number"},
+		"queue":              {"OTEL_BSP_MAX_QUEUE_SIZE", "0", "is not a whole number"},
+		"certificate":        {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "no such file"},
+		"no certificate":     {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "environ_test.go", "has no certificate"},
+		"resource":           {"OTEL_RESOURCE_ATTRIBUTES", "a", "missing value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set(t, map[string]string{"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", c.variable: c.value})
+			_, err := tracing.Open(tracing.Options{Process: "gateway"})
+			require.ErrorContains(t, err, c.variable+": ")
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}
+
+func TestEveryWrongVariableIsNamed(t *testing.T) {
+	set(t, map[string]string{
+		"OTEL_TRACES_SAMPLER": "none", "OTEL_EXPORTER_OTLP_PROTOCOL": "json",
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY": filepath.Join(t.TempDir(), "key.pem"),
+	})
+	_, err := tracing.Open(tracing.Options{Process: "gateway"})
+	for _, name := range []string{"OTEL_TRACES_SAMPLER", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_CLIENT_KEY"} {
+		require.ErrorContains(t, err, name)
+	}
+}
