@@ -22,6 +22,9 @@ SUITE  := ./test/e2e/...
 FAULTS := ./test/sim ./test/model ./test/bugs ./test/chaos
 REST    = $$(go list ./... | grep -vE '/test/(e2e|sim|model|bugs|chaos)$$')
 
+# Percent of the statements of the production rooms that the tests of REST run; what the other suites run comes on top.
+COVERED := 85
+
 # Size and random seed of a fault suite.
 N    ?= 1000
 SEED ?= 1
@@ -41,7 +44,9 @@ dev: build ## a live sale in one process on embedded engines (ARGS="--demo" adds
 test: ## everything: house rules, unit, contract and end to end on real Redis, Kafka and MariaDB
 	go vet ./...
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted"; exit 1; fi
-	go test -count=1 -p 3 -timeout 15m $(REST)
+	@mkdir -p bin
+	go test -count=1 -p 3 -timeout 15m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
+	go run ./test/coverage -least $(COVERED) bin/coverage.out
 	go test -count=1 -p 2 -timeout 20m $(FAULTS)
 	go test -count=1 -timeout 20m $(SUITE)
 
@@ -95,6 +100,7 @@ k6: bin/k6 ## bin/k6 at the pinned version; ARGS="-e TOKENS=… -e URLS=…" run
 cover: ## coverage without the end-to-end suite, as bin/coverage.html
 	@mkdir -p bin
 	go test -count=1 -p 2 -timeout 15m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
+	go run ./test/coverage bin/coverage.out
 	go tool cover -html=bin/coverage.out -o bin/coverage.html
 
 docker: ## the container image flashsale:VERSION
