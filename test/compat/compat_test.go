@@ -106,8 +106,8 @@ func TestATallyCountsATestOnceAndNamesTheFailedPart(t *testing.T) {
 	assert.Equal(t, []string{"store.TestBad/part"}, tally.Failed)
 	assert.Equal(t, map[string]string{"database": "9.7.4-2"}, tally.Versions)
 	assert.Equal(t, "expected one\n", tally.Output["store.TestBad/part"])
-	broken, err := ReadTally(strings.NewReader(`{"Action":"output","Package":"flashsale/store","Output":"does not build"}` + "\n" +
-		`{"Action":"fail","Package":"flashsale/store"}`))
+	broken, err := ReadTally(strings.NewReader(
+		`{"Action":"output","Package":"flashsale/store","Output":"does not build"}` + "\n" + `{"Action":"fail","Package":"flashsale/store"}`))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"store"}, broken.Failed, "a package that does not build or runs out of time")
 	assert.Equal(t, "does not build", broken.Output["store"])

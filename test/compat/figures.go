@@ -19,8 +19,8 @@ const figuresOf = "servers,databases"
 // Figures measures every kind beside the defaults, and returns what the table says of each kind.
 func (r *Runner) Figures(ctx context.Context) (map[string]string, error) {
 	var output bytes.Buffer
-	err := r.Go(ctx, io.MultiWriter(&output, r.Out), nil, "test", "-count=1", "-timeout", "60m", "-run", "^$", "-bench", "^BenchmarkEngine$",
-		"-benchtime", "1x", "./loadtest/bench", "-args", "-only", figuresOf)
+	err := r.Go(ctx, io.MultiWriter(&output, r.Out), nil, "test", "-count=1", "-timeout", "60m", "-run", "^$",
+		"-bench", "^BenchmarkEngine$", "-benchtime", "1x", "./loadtest/bench", "-args", "-only", figuresOf)
 	if err != nil {
 		return nil, fmt.Errorf("measure the servers: %w", err)
 	}

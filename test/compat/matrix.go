@@ -62,7 +62,8 @@ var fromOutside = []string{
 
 // ofRole are further ones, which take a server of the role away.
 var ofRole = map[string][]string{
-	harness.RoleDatabase: {"TestMariaDBAway", "TestWaitersAreWoken", "TestDatabaseBecomesReadOnly", "TestDatabaseThatLostItsTail"},
+	harness.RoleDatabase: {"TestMariaDBAway", "TestWaitersAreWoken", "TestDatabaseBecomesReadOnly",
+		"TestDatabaseThatLostItsTail"},
 	harness.RoleRedis: {"TestRedisSilent", "TestRedisGone", "TestEmptyRedis", "TestTornAppendOnlyFile", "TestRushOnRedisCluster",
 		"TestSkewedBuyersOnRedisCluster", "TestClusterFailover", "TestSentinelFailover"},
 	harness.RoleKafka: {"TestKafkaAway", "TestJournalIsBounded", "TestKafkaStandsStill", "TestEventsWaitForKafka",

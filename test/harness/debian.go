@@ -87,7 +87,8 @@ func (p releasedProgram) fetch(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range [][]string{{"update"}, append([]string{"install", "--download-only", "-y"}, strings.Fields(p.packages)...)} {
+	fetch := append([]string{"install", "--download-only", "-y"}, strings.Fields(p.packages)...)
+	for _, step := range [][]string{{"update"}, fetch} {
 		if err := run("apt-get", append(append([]string{"-qq"}, options...), step...)...); err != nil {
 			return err
 		}

@@ -118,8 +118,8 @@ func (s *MariaDBServer) join(t testing.TB, provider string, groups []string, i i
 		"--wsrep-cluster-name=flashsale", "--wsrep-cluster-address=gcomm://"+strings.Join(groups, ","),
 		"--wsrep-node-name=node-"+strconv.Itoa(i), "--wsrep-node-address="+groups[i],
 		"--wsrep-sst-method="+stateTransfer, "--wsrep-sst-receive-address="+Address(t), "--wsrep-slave-threads=2",
-		fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://%s;ist.recv_addr=%s;ist.recv_bind=%s;"+galeraTimes, groups[i],
-			incremental, incremental))
+		fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://%s;ist.recv_addr=%s;ist.recv_bind=%s;%s", groups[i],
+			incremental, incremental, galeraTimes))
 	s.process.args = member
 	s.process.args = member
 	if i == 0 {

@@ -45,8 +45,8 @@ func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string)
 		if err := os.WriteFile(settings, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		n.process = &Process{Dir: n.Dir, path: installed.java, args: installed.command(nil, "kafka.Kafka", settings), name: "kafka",
-			tb: t}
+		command := installed.command(nil, "kafka.Kafka", settings)
+		n.process = &Process{Dir: n.Dir, path: installed.java, args: command, name: "kafka", tb: t}
 		n.ready = n.direct
 		t.Cleanup(n.Kill)
 		cluster[i] = n

@@ -22,7 +22,7 @@ func releasedMySQL(from releasedProgram) (databaseEngine, error) {
 		"--lc-messages-dir="+filepath.Join(root, "usr/share/mysql"),
 		"--character-sets-dir="+filepath.Join(root, "usr/share/mysql/charsets"),
 		"--innodb-redo-log-capacity=64M", "--innodb-flush-log-at-trx-commit=2", "--secure-file-priv=",
-		"--innodb-flush-method=nosync") // each change of a table would be synced several times; kill -9 loses nothing all the same
+		"--innodb-flush-method=nosync") // each change of a table would be synced several times; kill -9 loses nothing
 	template, err := mySQLTemplate(command, filepath.Base(root))
 	return databaseEngine{name: "mysqld", command: command, template: template, options: mySQLArguments}, err
 }

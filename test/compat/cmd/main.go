@@ -37,7 +37,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("compat", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.only, "only", "", "rows to run, by commas; empty: all, and then the figures")
-	flags.BoolVar(&o.figures, "figures", false, "measure the kinds of servers also when -only names rows; with -only none, nothing else")
+	flags.BoolVar(&o.figures, "figures", false, 
+		"measure the kinds of servers also when -only names rows; with -only none, nothing else")
 	flags.BoolVar(&o.write, "write", false, "write the rows that ran into docs/compatibility.md")
 	flags.StringVar(&o.logs, "logs", "bin/compat", "folder for the output of go test")
 	if err := flags.Parse(args); err != nil {
