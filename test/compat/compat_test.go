@@ -106,11 +106,12 @@ func TestATallyCountsATestOnceAndNamesTheFailedPart(t *testing.T) {
 	assert.Equal(t, []string{"store.TestBad/part"}, tally.Failed)
 	assert.Equal(t, map[string]string{"database": "9.7.4-2"}, tally.Versions)
 	assert.Equal(t, "expected one\n", tally.Output["store.TestBad/part"])
-	broken, err := ReadTally(strings.NewReader(
-		`{"Action":"output","Package":"flashsale/store","Output":"does not build"}` + "\n" + `{"Action":"fail","Package":"flashsale/store"}`))
+	const broken = `{"Action":"output","Package":"flashsale/store","Output":"does not build"}` + "\n" +
+		`{"Action":"fail","Package":"flashsale/store"}`
+	unbuilt, err := ReadTally(strings.NewReader(broken))
 	require.NoError(t, err)
-	assert.Equal(t, []string{"store"}, broken.Failed, "a package that does not build or runs out of time")
-	assert.Equal(t, "does not build", broken.Output["store"])
+	assert.Equal(t, []string{"store"}, unbuilt.Failed, "a package that does not build or runs out of time")
+	assert.Equal(t, "does not build", unbuilt.Output["store"])
 	_, err = ReadTally(strings.NewReader("panic\n"))
 	require.Error(t, err)
 }

@@ -32,7 +32,7 @@ type Result struct {
 	Took     time.Duration
 }
 
-// Failed reports whether the row fails the run.
+// Bad reports whether the row fails the run.
 func (r *Result) Bad() bool { return r.Broken != nil || len(r.Tally.Failed)+len(r.Mistaken) > 0 }
 
 // Runner runs rows.

@@ -20,8 +20,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("compat", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&o.only, "only", "", "rows to run, by commas; empty: all, and then the figures")
-	flags.BoolVar(&o.figures, "figures", false, 
+	flags.BoolVar(&o.figures, "figures", false,
 		"measure the kinds of servers also when -only names rows; with -only none, nothing else")
 	flags.BoolVar(&o.write, "write", false, "write the rows that ran into docs/compatibility.md")
 	flags.StringVar(&o.logs, "logs", "bin/compat", "folder for the output of go test")
