@@ -103,4 +103,19 @@ func everythingOnce(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	_, err = s.EngineID(ctx)
 	require.NoError(t, err)
+	require.NoError(t, s.Beat(ctx))
+}
+
+// The account of mysql.read_dsn needs SELECT alone.
+func TestGrantsOnAReplica(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	require.NoError(t, grantee(t, server, "read_alone", slices.Concat(processGrants, migrateGrants)).Migrate(t.Context()))
+	reader := grantee(t, server, "read_alone", []string{"SELECT"})
+	_, err := reader.LastBeat(t.Context())
+	require.NoError(t, err)
+	_, err = reader.Orders(t.Context(), []sale.OrderID{1})
+	require.NoError(t, err)
+	_, err = reader.BuyerOrders(t.Context(), "s", "phone", "ann", 0, 10)
+	require.NoError(t, err)
+	require.ErrorContains(t, reader.Beat(t.Context()), "denied")
 }

@@ -55,6 +55,23 @@ func RedisClusterWithReplicas(t testing.TB, primaries int, args ...string) []*Re
 	return nodes
 }
 
+// SlotOwner returns the number of the primary, among those of a cluster at its start, that has the slot of a key.
+func SlotOwner(t testing.TB, nodes []*RedisServer, primaries int, key string) int {
+	t.Helper()
+	for _, node := range nodes {
+		slot, err := node.Do("CLUSTER", "KEYSLOT", key)
+		if number, is := slot.(int64); err == nil && is {
+			for i := range primaries {
+				if int(number) < hashSlots*(i+1)/primaries {
+					return i
+				}
+			}
+		}
+	}
+	t.Fatalf("no node tells the slot of %s", key)
+	return 0
+}
+
 // clusterNode starts a node that has met no other.
 func clusterNode(t testing.TB, args []string) *RedisServer {
 	t.Helper()

@@ -12,7 +12,8 @@ import (
 func TestAReplicaTakesThePrimarysPlace(t *testing.T) {
 	nodes := RedisClusterWithReplicas(t, 3)
 	require.Len(t, nodes, 6)
-	primary, replica := nodes[2], nodes[5] // 2 has the slot of the key
+	require.Equal(t, 2, SlotOwner(t, nodes, 3, "a"))
+	primary, replica := nodes[2], nodes[5]
 	primary.MustDo(t, "SET", "a", "1")
 	await(t, func() error {
 		keys, err := replica.Do("DBSIZE")
