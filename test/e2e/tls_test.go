@@ -95,8 +95,8 @@ func TestTLSToEveryStore(t *testing.T) {
 	}
 }
 
-// rehearses tries a sale before it is opened. A rehearsal is refused, and makes nothing, while the coordinator of a broker that has
-// just started still loads its offsets.
+// rehearses tries a sale before it is opened. A rehearsal is refused, and makes nothing, while the coordinator of a broker that
+// has just started still loads its offsets.
 func (w *tlsWorld) rehearses(id string) {
 	w.t.Helper()
 	var rehearsed harness.Result
