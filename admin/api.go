@@ -133,7 +133,7 @@ type Deps struct {
 
 	Live   LiveBooks
 	Pulses Pulses
-	Stores []StoreProbe
+	Stores *StoreWatch // nil: no store is watched
 }
 
 // maxStreams bounds the open Server-Sent Event streams, so that 30 operators may have eight pages each; a request for one more is
@@ -150,7 +150,7 @@ type API struct {
 	streams  chan struct{}
 	hub      *hub
 	levels   *logLevels
-	stores   *storeWatch
+	stores   *StoreWatch
 
 	*door
 	*stopper
@@ -171,7 +171,10 @@ func New(opts Options, deps Deps) *API {
 			log: opts.Logger,
 		},
 		stopper: newStopper(),
-		stores:  newStoreWatch(deps.Stores),
+		stores:  deps.Stores,
+	}
+	if a.stores == nil {
+		a.stores = NewStoreWatch()
 	}
 	a.levels = &logLevels{a.door, deps.LogLevel}
 	a.hub = newHub(a)

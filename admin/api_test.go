@@ -71,7 +71,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store, LogLevel: b.level, Process: "host/1/aa",
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
-		Live: b.store, Pulses: b.pulses, Stores: b.pulses.probes(),
+		Live: b.store, Pulses: b.pulses, Stores: NewStoreWatch(b.pulses.probes()...),
 	})
 	b.api.strangers.pace = time.Microsecond // the tests send many wrong tokens
 	b.url = listen(t, b.api)
@@ -357,6 +357,6 @@ func TestPanicIsAProblem(t *testing.T) {
 	b := newBench(t)
 	b.api.deps.Ready = func() map[string]string { panic("impossible state 7") }
 	b.api.mux = http.NewServeMux()
-	b.api.mux.Handle("GET /readyz", b.api.serve(route{need: public, handle: serveReady(b.api.deps.Ready, nil)}))
+	b.api.mux.Handle("GET /readyz", b.api.serve(route{need: public, handle: serveReady(b.api.deps.Ready, nil, nil)}))
 	b.ask("GET", "/readyz", "").problem(500, "internal")
 }

@@ -58,7 +58,7 @@ func (f *fakePulses) Processes() []sale.Process {
 
 func (f *fakePulses) probes() (all []StoreProbe) {
 	for _, store := range []string{"redis", "kafka", "mysql"} {
-		all = append(all, StoreProbe{Store: store, Ping: func(ctx context.Context) error {
+		all = append(all, StoreProbe{Store: store, Weight: WeightRequired, Ping: func(ctx context.Context) error {
 			f.mu.Lock()
 			f.asked[store]++
 			err, hangs := f.away[store], f.hangs[store]

@@ -69,6 +69,7 @@ type Gauges struct {
 	watch watch // used by Run alone, as are the members below
 
 	sums    map[[2]string]exported // last coherent sum of each SKU
+	hot     map[[2]string]bool     // the SKUs whose rates were shown last
 	shelves int                    // read in the last round
 
 	mu    sync.Mutex
@@ -99,7 +100,7 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 		opts.Logger = slog.Default()
 	}
 	g := &Gauges{
-		books: books, stock: stock, opts: opts, sums: map[[2]string]exported{},
+		books: books, stock: stock, opts: opts, sums: map[[2]string]exported{}, hot: map[[2]string]bool{},
 		watch: watch{pauser: opts.Pauser, now: time.Now, log: opts.Logger},
 	}
 	if err := registerer.Register(g); err != nil {
@@ -110,7 +111,9 @@ func NewGauges(books GaugeBooks, stock GaugeStock, registerer prometheus.Registe
 
 // Describe names the metrics.
 func (g *Gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{stockUnitsDesc, errorUnitsDesc, epochDesc, frozenDesc, oldestDesc} {
+	for _, desc := range []*prometheus.Desc{
+		stockUnitsDesc, errorUnitsDesc, epochDesc, frozenDesc, oldestDesc, stateDesc, hotDesc,
+	} {
 		out <- desc
 	}
 }
@@ -195,7 +198,8 @@ func (g *Gauges) measure(ctx context.Context) (metrics []prometheus.Metric, held
 	now := g.opts.Now()
 	g.shelves = 0
 	g.watch.begin()
-	oldest, fresh := int64(0), make(map[[2]string]exported, len(g.sums))
+	oldest, fresh, order := int64(0), make(map[[2]string]exported, len(g.sums)), make([][2]string, 0, len(g.sums))
+	metrics = stateMetrics(sales, now, g.opts.Keep)
 	for i := range sales {
 		frozen := sales[i].HoldsFrozenSince != nil
 		if frozen || sales[i].State != sale.StateDraft && now.Sub(sales[i].EndsAt.Time) <= g.opts.Keep {
@@ -217,10 +221,11 @@ func (g *Gauges) measure(ctx context.Context) (metrics []prometheus.Metric, held
 			}
 		}
 		groups := bySKU(&sales[i], positions)
-		metrics = g.addStock(metrics, &sales[i], groups, fresh)
+		metrics = g.addStock(metrics, &sales[i], groups, fresh, &order)
 		g.watch.look(ctx, &sales[i], groups)
 	}
 	g.sums = fresh
+	metrics = append(metrics, hotMetrics(order, fresh, g.hot)...)
 	g.watch.end()
 	held = age(now, oldest)
 	return append(metrics, gauge(oldestDesc, held)), held, nil
@@ -230,23 +235,28 @@ func (g *Gauges) measure(ctx context.Context) (metrics []prometheus.Metric, held
 type exported struct {
 	sum     sale.Stock
 	metrics []prometheus.Metric
+	rate    rate
 }
 
-// addStock exports each SKU's units. While a bucket is being rebuilt, the SKU keeps its last coherent numbers.
+// addStock exports each SKU's units, and appends the SKUs to order. While a bucket is being rebuilt, the SKU keeps its last
+// coherent numbers.
 func (g *Gauges) addStock(
-	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]exported,
+	metrics []prometheus.Metric, s *sale.Sale, groups []skuPositions, fresh map[[2]string]exported, order *[][2]string,
 ) []prometheus.Metric {
 	for i := range groups {
 		key := [2]string{s.ID, groups[i].sku}
 		last, known := g.sums[key]
 		if groups[i].coherent() {
-			if sum := groups[i].total(); !known || sum != last.sum {
-				last = exported{sum, stockMetrics(s.ID, groups[i].sku, sum)}
+			sum := groups[i].total()
+			if !known || sum != last.sum {
+				last.sum, last.metrics = sum, stockMetrics(s.ID, groups[i].sku, sum)
 			}
+			last.rate = last.rate.next(sum, g.watch.now())
 		} else if !known {
 			continue
 		}
 		fresh[key] = last
+		*order = append(*order, key)
 		metrics = append(metrics, last.metrics...)
 	}
 	return metrics

@@ -64,9 +64,24 @@ flashsale_epoch{bucket="0",sale="s"} 1
 # HELP flashsale_holds_frozen 1 while unpaid orders of the sale do not expire because its holds are frozen, otherwise 0.
 # TYPE flashsale_holds_frozen gauge
 flashsale_holds_frozen{sale="s"} 0
+# HELP flashsale_hot_sku_rate Units taken a second, about of the last 10 seconds, of the 10 SKUs of which most are taken.
+# TYPE flashsale_hot_sku_rate gauge
+flashsale_hot_sku_rate{sale="s",sku="phone"} 0
 # HELP flashsale_journal_oldest_age_seconds Age of the oldest journal entry, 0 when all journals are empty.
 # TYPE flashsale_journal_oldest_age_seconds gauge
 flashsale_journal_oldest_age_seconds 1.5
+# HELP flashsale_sale_state 1 for the state that a sale is in, 0 for the others; of the 100 sales that matter most now.
+# TYPE flashsale_sale_state gauge
+flashsale_sale_state{sale="draft",state="closed"} 0
+flashsale_sale_state{sale="draft",state="draft"} 1
+flashsale_sale_state{sale="draft",state="open"} 0
+flashsale_sale_state{sale="draft",state="paused"} 0
+flashsale_sale_state{sale="draft",state="preloaded"} 0
+flashsale_sale_state{sale="s",state="closed"} 0
+flashsale_sale_state{sale="s",state="draft"} 0
+flashsale_sale_state{sale="s",state="open"} 1
+flashsale_sale_state{sale="s",state="paused"} 0
+flashsale_sale_state{sale="s",state="preloaded"} 0
 # HELP flashsale_stock_units Units of a SKU by place.
 # TYPE flashsale_stock_units gauge
 flashsale_stock_units{sale="s",sku="phone",state="available"} 7
@@ -160,12 +175,13 @@ func TestGaugesKeepTheLastNumbersThroughARebuild(t *testing.T) {
 	g := gaugeBench(t, b)
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketLoading })
 	roundOf(t, g)
-	require.Equal(t, 3, testutil.CollectAndCount(g), "epoch, freeze and journal only: there were no numbers yet")
+	others := 3 + len(statesOfSales())
+	require.Equal(t, others, testutil.CollectAndCount(g), "epoch, freeze, journal and states only: there were no numbers yet")
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State = sale.BucketOpen })
 	roundOf(t, g)
 	b.store.changeRow(first, func(r *sale.BucketCounters) { r.State, r.Epoch = sale.BucketLoading, 2 })
 	roundOf(t, g)
-	require.Equal(t, 9, testutil.CollectAndCount(g))
+	require.Equal(t, others+7, testutil.CollectAndCount(g))
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
 # HELP flashsale_conservation_error_units Units by which the stock equation of a SKU is off; 0 when it holds.
 # TYPE flashsale_conservation_error_units gauge
@@ -196,7 +212,7 @@ func TestGaugesRunUntilTheirContextEnds(t *testing.T) {
 	go func() { defer close(done); g.Run(ctx) }()
 	require.Eventually(t, func() bool {
 		families, err := registry.Gather()
-		return err == nil && len(families) == 5
+		return err == nil && len(families) == 7
 	}, 5*time.Second, time.Millisecond)
 	cancel()
 	<-done

@@ -29,6 +29,7 @@ type ProbesOptions struct {
 	Registerer prometheus.Registerer    // nil: wrong tokens are not counted
 	Ready      func() map[string]string // what the process still waits for; empty: the process is ready
 	ClockAhead ClockAhead
+	Stores     *StoreWatch // shown by /readyz; nil: none is
 	Tokens     []access.Token
 	LogLevel   LogLevel        // nil: the process has no routes for it
 	Process    string          // the name of this process
@@ -52,7 +53,7 @@ func NewProbes(o ProbesOptions) *Probes {
 	routes := []route{
 		{http.MethodGet, "/metrics", public, "", false, serveMetrics(o.Gatherer)},
 		{http.MethodGet, "/livez", public, "", false, serveLive},
-		{http.MethodGet, "/readyz", public, "", false, serveReady(o.Ready, o.ClockAhead)},
+		{http.MethodGet, "/readyz", public, "", false, serveReady(o.Ready, o.ClockAhead, o.Stores)},
 		{http.MethodGet, profilePath, moves, "", false, p.serveProfile},
 	}
 	if o.LogLevel != nil {
@@ -78,7 +79,8 @@ func NewBuildInfo(version, commit string) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// serveMetrics gathers before it answers, so that a collector's error becomes a problem and not a truncated page.
+// serveMetrics gathers before it answers, so that a collector's error becomes a problem and not a truncated page. The scraper
+// chooses the format: OpenMetrics text has exemplars, and the protocol buffers also have native histograms.
 func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
 	return func(c *call) error {
 		families, err := gatherer.Gather()
@@ -86,7 +88,7 @@ func serveMetrics(gatherer prometheus.Gatherer) func(*call) error {
 			return fmt.Errorf("gather metrics: %w", err)
 		}
 		page := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
-		promhttp.HandlerFor(page, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
+		promhttp.HandlerFor(page, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(c.w, c.r)
 		return nil
 	}
 }
@@ -97,11 +99,14 @@ func serveLive(c *call) error { return c.answer(http.StatusOK, map[string]string
 // never known.
 type ClockAhead func() (ahead time.Duration, known bool)
 
-// serveReady answers with what the process still waits for, and with the distance between its clock and Redis's. A
-// store that goes away later does not make the process unready: purchases report it.
-func serveReady(ready func() map[string]string, clock ClockAhead) func(*call) error {
+// serveReady answers with what the process still waits for, with the distance between its clock and Redis's, and with the stores
+// that it uses. A store that goes away later does not make the process unready: the stores show it, and purchases report it.
+func serveReady(ready func() map[string]string, clock ClockAhead, stores *StoreWatch) func(*call) error {
 	return func(c *call) error {
 		details := map[string]any{}
+		if all := stores.dependencies(); len(all) > 0 {
+			details["dependencies"] = all
+		}
 		if clock != nil {
 			if ahead, known := clock(); known {
 				details["clock_ahead_ms"] = ahead.Milliseconds()

@@ -86,7 +86,7 @@ func (a *API) routes() []route {
 		{http.MethodDelete, sessionPath, public, "", false, a.signOut},
 		{http.MethodGet, "/metrics", public, "", false, serveMetrics(a.deps.Gatherer)},
 		{http.MethodGet, "/livez", public, "", false, serveLive},
-		{http.MethodGet, "/readyz", public, "", false, serveReady(a.deps.Ready, a.deps.ClockAhead)},
+		{http.MethodGet, "/readyz", public, "", false, serveReady(a.deps.Ready, a.deps.ClockAhead, a.stores)},
 		{http.MethodGet, "/openapi.json", public, "", false, a.serveDocument},
 	}
 }

@@ -2,26 +2,51 @@ package admin
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/role"
 	"flashsale/sale"
+)
+
+// Weights of a store that a process uses: what it means for the process when the store goes away.
+const (
+	WeightRequired = "required" // the process does not do its work
+	WeightDegraded = "degraded" // the process goes on, with less
 )
 
 // StoreProbe asks one store for a sign of life.
 type StoreProbe struct {
-	Store string // redis, kafka or mysql
-	Ping  func(ctx context.Context) error
+	Store  string // redis, kafka or mysql
+	Ping   func(ctx context.Context) error
+	Weight string
+	Means  string // what the process does not do while the store is away, for operators
+}
+
+// name returns the name of the store in /readyz and in the metrics. Live screens call the database mysql.
+func (p *StoreProbe) name() string {
+	if p.Store == "mysql" {
+		return "database"
+	}
+	return p.Store
 }
 
 const (
 	probeLimit = 2 * time.Second        // a store that answers later is not up
 	probeAgain = 900 * time.Millisecond // between two probes of a store
 	probeWait  = 50 * time.Millisecond  // a reading waits so long for the results of probes, and then shows the earlier ones
+	watchEvery = 5 * time.Second        // between two looks of Run
 )
 
-// storeWatch knows which stores this process reaches. It asks a store only when it is looked at, and at most once a second.
-type storeWatch struct {
+var upDesc = prometheus.NewDesc("flashsale_store_up",
+	"1 if the process reached the store at the last look, otherwise 0.", []string{"store"}, nil)
+
+// StoreWatch knows which stores this process reaches. It asks a store when it is looked at, at most once a second, and every
+// watchEvery while Run runs. It is a prometheus.Collector of what it has found last.
+type StoreWatch struct {
 	mu     sync.Mutex
 	stores []*watchedStore
 }
@@ -34,16 +59,68 @@ type watchedStore struct {
 	done  chan struct{} // closed when the probe under way has ended; nil: none is
 }
 
-func newStoreWatch(probes []StoreProbe) *storeWatch {
-	w := &storeWatch{}
+// NewStoreWatch returns a watch of stores that were not asked yet.
+func NewStoreWatch(probes ...StoreProbe) *StoreWatch {
+	w := &StoreWatch{}
 	for _, p := range probes {
 		w.stores = append(w.stores, &watchedStore{probe: p, found: sale.StoreHealth{Store: p.Store}})
 	}
 	return w
 }
 
+// Run looks at the stores from time to time until ctx ends.
+func (w *StoreWatch) Run(ctx context.Context, log *slog.Logger) {
+	loop := role.Loop{
+		Name: "stores", Every: watchEvery, Log: log,
+		Unit: func(ctx context.Context) error { w.look(ctx); return nil },
+	}
+	loop.Run(ctx)
+}
+
+// Describe is part of prometheus.Collector.
+func (w *StoreWatch) Describe(out chan<- *prometheus.Desc) { out <- upDesc }
+
+// Collect is part of prometheus.Collector. A store that was never asked has no series.
+func (w *StoreWatch) Collect(out chan<- prometheus.Metric) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.stores {
+		if s.known {
+			out <- gauge(upDesc, oneIf(s.found.Up), s.probe.name())
+		}
+	}
+}
+
+// dependency is a store in the answer of /readyz.
+type dependency struct {
+	Name   string `json:"name"`
+	Weight string `json:"weight"`
+	Up     *bool  `json:"up"` // null: not asked yet
+	Detail string `json:"detail,omitempty"`
+	Means  string `json:"means"`
+}
+
+// dependencies returns the stores as the last look has found them. A nil watch has none.
+func (w *StoreWatch) dependencies() []dependency {
+	if w == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([]dependency, 0, len(w.stores))
+	for _, s := range w.stores {
+		one := dependency{Name: s.probe.name(), Weight: s.probe.Weight, Detail: s.found.Detail, Means: s.probe.Means}
+		if s.known {
+			up := s.found.Up
+			one.Up = &up
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 // look returns the state of every store, by the last probe of each. It waits for the first results, probeLimit at most.
-func (w *storeWatch) look(ctx context.Context) []sale.StoreHealth {
+func (w *StoreWatch) look(ctx context.Context) []sale.StoreHealth {
 	shortly, cancel := context.WithTimeout(ctx, probeWait)
 	defer cancel()
 	begun, known := make([]<-chan struct{}, len(w.stores)), make([]bool, len(w.stores))
@@ -75,7 +152,7 @@ func (w *storeWatch) look(ctx context.Context) []sale.StoreHealth {
 
 // ask starts a probe of the store when it is time, and returns a channel that is closed when the one under way has ended, nil
 // when none is. The caller has the lock.
-func (w *storeWatch) ask(s *watchedStore) <-chan struct{} {
+func (w *StoreWatch) ask(s *watchedStore) <-chan struct{} {
 	if s.done != nil || time.Since(s.asked) < probeAgain {
 		return s.done
 	}

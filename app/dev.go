@@ -25,8 +25,8 @@ type Dev struct{ site *site }
 func OpenDev(ctx context.Context, s *settings.Settings, log logs.Log, engines *embedded.Engines) (*Dev, error) {
 	s.Redis, s.Kafka.Brokers = settings.Redis{Addrs: []string{engines.RedisAddr}}, engines.KafkaBrokers
 	s.Kafka.TLS, s.Kafka.SASLMechanism, s.Kafka.Replication = false, "", 1
-	open := func(_ *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
-		return store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN, Tracer: tracer})
+	open := func(_ *settings.Settings, tracer *tracing.Tracer, moved movedOrders) (*store.Store, error) {
+		return store.Open(store.Options{Driver: store.DriverSQLite, DSN: engines.DSN, Tracer: tracer, Moved: moved})
 	}
 	site, err := openSite("dev", s, log, open, true)
 	if err != nil {

@@ -54,6 +54,7 @@ type gatewayRole struct {
 	api               *admin.API
 	recorder          *pulse.Recorder // what this process knows of all processes, for live screens
 	kafka             *kafka.Probe
+	stores            *admin.StoreWatch
 }
 
 // catalogueConnections are for the follower and for a list of buyers that is read at the same time.
@@ -121,6 +122,10 @@ func (r *gatewayRole) build() (err error) {
 	if err != nil {
 		return err
 	}
+	r.stores = r.newStoreWatch()
+	if err := register(r.site.registry, r.stores, r.site.orders); err != nil {
+		return err
+	}
 	r.api = admin.New(admin.Options{
 		Tokens: r.settings.Tokens(), Hosts: r.settings.Admin.Hosts,
 		Version: ThisBuild().Version, Partitions: int32(r.settings.Kafka.Partitions), Now: r.engine.Now, Logger: r.log,
@@ -132,7 +137,7 @@ func (r *gatewayRole) build() (err error) {
 		Journals: r.engine, Tail: settle.NewTail(KafkaOptions(r.settings), r.settings.Namespace, r.db),
 		Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.engine.ClockAhead,
 		Console: console.Handler(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer,
-		Live: r.db, Pulses: r.recorder, Stores: r.probes(),
+		Live: r.db, Pulses: r.recorder, Stores: r.stores,
 	})
 	return nil
 }
@@ -173,8 +178,10 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	var roles errgroup.Group
 	roles.Go(func() error { r.identity.Run(background); return nil })
 	roles.Go(func() error { r.gateway.Run(background); return nil })
-	roles.Go(func() error { r.orders.run(background); return nil })
+	roles.Go(func() error { r.site.orders.run(background); return nil })
 	roles.Go(func() error { r.newBeat().Run(background); return nil })
+	roles.Go(func() error { r.stores.Run(background, r.log); return nil })
+	roles.Go(func() error { r.site.orders.run(background); return nil })
 	group.Go(func() error { return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)

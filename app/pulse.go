@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"flashsale/admin"
 	"flashsale/pulse"
 	"flashsale/sale"
 )
@@ -20,13 +19,6 @@ func (r *gatewayRole) newBeat() *pulse.Beat {
 			}
 		},
 	})
-}
-
-// probes ask the stores for a sign of life, for live screens.
-func (r *gatewayRole) probes() []admin.StoreProbe {
-	return []admin.StoreProbe{
-		{Store: "redis", Ping: r.redis.Ping}, {Store: "kafka", Ping: r.kafka.Ping}, {Store: "mysql", Ping: r.db.Ping},
-	}
 }
 
 // newBeat returns the role that tells the other processes once a second what the settling process has done.

@@ -50,6 +50,8 @@ type settleRole struct {
 	retention  *settle.Retention
 	gauges     *admin.Gauges
 	brake      *brake.Governor
+	kafka      *kafka.Probe
+	stores     *admin.StoreWatch
 	beater     *replica.Beater // nil without a replica
 	clock      *scripts.Clock  // for the pulses before the relay runs
 }
@@ -63,6 +65,7 @@ func newSettleRole(s *site) (*settleRole, error) {
 		site: s, probes: listeners[0], clock: scripts.NewClock(nil),
 		registry: newRegistry(), // its own: another role may share the site
 		started:  newStartup(checkDatabase, checkRedis, checkEngine, checkTopics, checkKafka),
+		kafka:    kafka.NewProbe(KafkaOptions(s.settings), s.settings.Namespace),
 	}
 	if err := r.build(); err != nil {
 		return nil, errors.Join(err, r.probes.Close())
@@ -128,7 +131,14 @@ func (r *settleRole) build() (err error) {
 		r.beater = replica.NewBeater(replica.BeaterOptions{Beats: r.db, Leases: r.db, Owner: r.holder, Log: r.log})
 	}
 	r.gauges, err = admin.NewGauges(r.db, r.redis, r.registry, admin.GaugeOptions{Pauser: r.db, Logger: r.log})
-	return err
+	if err != nil {
+		return err
+	}
+	r.stores = r.newStoreWatch(r.kafka)
+	if !r.shared { // else the other role of the process has them
+		err = register(r.registry, r.orders)
+	}
+	return errors.Join(err, register(r.registry, r.stores))
 }
 
 // newBrake returns the governor of the brake with the bounds of the settings.
@@ -172,13 +182,17 @@ func (r *settleRole) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		probes := admin.NewProbes(admin.ProbesOptions{
-			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead,
+			Gatherer: r.registry, Registerer: r.registry, Ready: r.ready, ClockAhead: r.relay.ClockAhead, Stores: r.stores,
 			Tokens: r.settings.Tokens(), LogLevel: r.level, Process: r.holder, Tracer: r.tracer, Notes: r.db,
 			Logger: r.log,
 		})
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
 	group.Go(func() error { r.newBeat().Run(working); return nil })
+	group.Go(func() error { r.stores.Run(working, r.log); return nil })
+	if !r.shared {
+		group.Go(func() error { r.orders.run(working); return nil })
+	}
 	group.Go(func() error {
 		if err := r.awaitStores(working, r.started, r.producer, r.topics); err != nil || working.Err() != nil {
 			return err
@@ -204,7 +218,7 @@ func (r *settleRole) run(ctx context.Context) error {
 	err := group.Wait()
 	drain, cancel := context.WithTimeout(context.Background(), r.settings.Gateway.ShutdownTimeout)
 	defer cancel()
-	return errors.Join(err, r.producer.Close(drain))
+	return errors.Join(err, r.producer.Close(drain), r.kafka.Close())
 }
 
 // settle settles until ctx ends. The engine must not sell what cannot settle: when the settler ends with an error that

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,14 +37,16 @@ type site struct {
 	identity *recovery.Identity
 	holder   string // the unique name of this process in leases
 	registry *prometheus.Registry
+	orders   *orderCounts
+	shared   bool            // both roles of a process have this site, and the gateway shows what it counts
 	tracer   *tracing.Tracer // nil: no spans
 	pages    http.Handler    // of the buyers' listener besides its API; nil in production
 }
 
 // openSite opens the stores of a process. open opens its database, with spans where the process has a tracer.
 func openSite(
-	process string, s *settings.Settings, log logs.Log, open func(*settings.Settings, *tracing.Tracer) (*store.Store, error),
-	embedded bool,
+	process string, s *settings.Settings, log logs.Log,
+	open func(*settings.Settings, *tracing.Tracer, movedOrders) (*store.Store, error), embedded bool,
 ) (*site, error) {
 	holder := newHolder()
 	tracer, err := tracing.Open(tracing.Options{
@@ -52,7 +55,8 @@ func openSite(
 	if err != nil {
 		return nil, &settings.Faults{Lines: strings.Split(err.Error(), "\n")}
 	}
-	db, err := open(s, tracer)
+	orders := newOrderCounts(log)
+	db, err := open(s, tracer, orders.moved)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +69,7 @@ func openSite(
 	return &site{
 		settings: s, log: log.Logger, level: log.Level, flush: log.Flush, db: db, redis: redis, registry: registry,
 		tracer: tracer, identity: recovery.NewIdentity(redis, db, log.Logger), holder: holder,
+		orders: orders, shared: embedded,
 	}, nil
 }
 
@@ -80,11 +85,18 @@ func newHolder() string {
 	return fmt.Sprintf("%.40s/%d/%x", host, os.Getpid(), life)
 }
 
+// runtimeMetrics are those of Go's runtime besides the usual ones of a Go process: how long goroutines wait for a processor
+// and the world stands still for the garbage collector, as histograms; what the collector takes of the processors; what
+// mutexes cost; and the memory by its use. Together they have about 50 series.
+var runtimeMetrics = regexp.MustCompile(
+	`^/(sched/latencies|sched/pauses/total/gc|cpu/classes/gc/total|cpu/classes/total|sync/mutex/wait/total|memory/classes/.*):`)
+
 // newRegistry returns a registry with the metrics of every process.
 func newRegistry() *prometheus.Registry {
 	b := ThisBuild()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit), collectors.NewGoCollector(),
+	more := collectors.WithGoCollectorRuntimeMetrics(collectors.GoRuntimeMetricsRule{Matcher: runtimeMetrics})
+	registry.MustRegister(admin.NewBuildInfo(b.Version, b.Commit), collectors.NewGoCollector(more),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
 }

@@ -9,10 +9,11 @@ import (
 )
 
 // OpenStore opens the database in the settings, for a command. The database need not be up yet.
-func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil) }
+func OpenStore(s *settings.Settings) (*store.Store, error) { return openStore(s, nil, nil) }
 
-func openStore(s *settings.Settings, tracer *tracing.Tracer) (*store.Store, error) {
-	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS(), Tracer: tracer})
+func openStore(s *settings.Settings, tracer *tracing.Tracer, moved movedOrders) (*store.Store, error) {
+	return store.Open(store.Options{Driver: store.DriverMySQL, DSN: s.MySQL.DSN.Reveal(), TLS: s.DatabaseTLS(), Tracer: tracer,
+		Moved: moved})
 }
 
 // openReplica opens the replica in the settings, nil where there is none. It need not be up.

@@ -100,6 +100,7 @@ func NewGovernor(o GovernorOptions) (*Governor, error) {
 // begun.
 func (g *Governor) Run(ctx context.Context) {
 	if g.Bounds.off() {
+		g.shown.own(true) // 0 in every such process, so that a screen shows that there is no brake
 		g.endLeftover(ctx)
 		return
 	}

@@ -263,7 +263,7 @@ func TestWithoutBoundsAGovernorOnlyEndsWhatRanOut(t *testing.T) {
 		p := newPlant()
 		rows := &sale.Brake{Reason: sale.BrakeRows, PerSecond: 5, PerGateway: 5}
 		require.NoError(t, p.Database.SetBrake(t.Context(), rows, lasting))
-		_, log, end := p.keep(t, "me", Bounds{})
+		g, log, end := p.keep(t, "me", Bounds{})
 		pass(lasting - time.Second)
 		require.NotNil(t, p.braked(t))
 		require.Zero(t, p.writes())
@@ -272,6 +272,7 @@ func TestWithoutBoundsAGovernorOnlyEndsWhatRanOut(t *testing.T) {
 		require.Zero(t, p.Database.Snapshot().Brake.PerSecond, "the row is off")
 		pass(time.Hour)
 		require.Equal(t, 1, p.writes(), "it has ended")
+		require.Equal(t, 1, testutil.CollectAndCount(g.shown), "screens show that there is no brake")
 		require.Empty(t, log.String())
 		end()
 	})

@@ -42,6 +42,7 @@ type table struct {
 	Orders     Orders     `cmd:""`
 	Deadletter Deadletter `cmd:""`
 	Config     Config     `cmd:""`
+	Probe      Probe      `cmd:""`
 	Version    Version    `cmd:""`
 }
 

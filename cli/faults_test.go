@@ -18,13 +18,14 @@ var apiCommands = map[string]string{
 	"sale thaw s": "", "orders show 7": "", "orders cancel 7": "", "orders extend 7 --pay-by 2027-01-01T00:00:00Z": "",
 	"orders list": "", "orders -o csv": "", "deadletter list": "", "deadletter replay 1-2": "", "deadletter refuse 1-2": "",
 	"sale stock s phone --add 5": "", "sale archive s": "", "sale show s": "",
-	"sale show s -o json": "", "sale list": "", "sale list --archived -o json": "", "rules get": "", "rules put -f - --yes": "{}",
+	"sale show s -o json": "", "sale armed": "",
+	"sale list": "", "sale list --archived -o json": "", "rules get": "", "rules put -f - --yes": "{}",
 	"trail": "", "trail --verify": "", "audit": "", "audit s": "", "top": "", "top s --once": "",
 }
 
 // reads reports whether a command only reads: then it exits 2 where something could not be read.
 func reads(line string) bool {
-	for _, word := range []string{"show", "list", "get", "trail", "audit", "top", "csv"} {
+	for _, word := range []string{"show", "list", "armed", "get", "trail", "audit", "top", "csv"} {
 		if strings.Contains(line, word) {
 			return true
 		}

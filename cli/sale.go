@@ -27,6 +27,7 @@ type Sale struct {
 	Archive saleArchive `cmd:"" help:"Archive a closed sale: only its rows stay. A draft is deleted."`
 	Show    saleShow    `cmd:"" help:"Print a sale."`
 	List    saleList    `cmd:"" help:"Print all sales that are not archived."`
+	Armed   saleArmed   `cmd:"" help:"Exit 1 while a sale sells or is about to, so that a rollout waits."`
 }
 
 type saleCreate struct {

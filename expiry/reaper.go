@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +26,8 @@ type Unpaid interface {
 	Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error)
 	// ThawOrders moves the next orders of a thaw, or ends it, and returns its progress.
 	ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error)
+	// UnpaidOrders counts the confirmed orders of every sale whose payment time ends. It reads all of them.
+	UnpaidOrders(ctx context.Context) ([]sale.UnpaidOrders, error)
 }
 
 // Bounds of the reaper. A page is one transaction or a few; 100,000 due orders are a hundred pages.
@@ -58,6 +61,7 @@ type ReaperOptions struct {
 type Reaper struct {
 	ReaperOptions
 	expired prometheus.Counter
+	backlog *backlog
 
 	// Of Run alone.
 	thaws    []sale.Thaw // under way
@@ -66,12 +70,14 @@ type Reaper struct {
 
 // NewReaper registers the metrics and returns a reaper; Run does its work.
 func NewReaper(o ReaperOptions) (*Reaper, error) {
-	r := &Reaper{ReaperOptions: o, expired: prometheus.NewCounter(prometheus.CounterOpts{
+	r := &Reaper{ReaperOptions: o, backlog: newBacklog(), expired: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "flashsale_orders_expired_total",
 		Help: "Orders ended by this process because they were not paid in time.",
 	})}
-	if err := o.Registerer.Register(r.expired); err != nil {
-		return nil, fmt.Errorf("register the metrics of expiry: %w", err)
+	for _, c := range []prometheus.Collector{r.expired, r.backlog} {
+		if err := o.Registerer.Register(c); err != nil {
+			return nil, fmt.Errorf("register the metrics of expiry: %w", err)
+		}
 	}
 	return r, nil
 }
@@ -79,8 +85,11 @@ func NewReaper(o ReaperOptions) (*Reaper, error) {
 // Run expires orders until ctx ends. A page that is running then may take up to drainTimeout; every page can be
 // repeated.
 func (r *Reaper) Run(ctx context.Context) {
+	var counting sync.WaitGroup
+	counting.Go(func() { r.count(ctx) })
+	defer counting.Wait()
 	more := false
-	own := &lease.Lease{Leases: r.Leases, Name: lease.Expiry, Owner: r.Owner, Log: r.Log}
+	own := &lease.Lease{Leases: r.Leases, Name: lease.Expiry, Owner: r.Owner, Log: r.Log, Owned: r.backlog.own}
 	own.Serve(ctx, role.Loop{
 		Name: "expiry", Failing: "unpaid orders could not be expired and will be", Log: r.Log,
 		Unit: func(ctx context.Context) (err error) { more, err = r.page(ctx); return err },
@@ -92,6 +101,16 @@ func (r *Reaper) Run(ctx context.Context) {
 		},
 		Retry: role.Backoff, Limit: pageTimeout, Linger: drainTimeout,
 	})
+}
+
+// count counts the backlog from time to time while this process has the lease.
+func (r *Reaper) count(ctx context.Context) {
+	counting := role.Loop{
+		Name: "unpaid orders", Failing: "the unpaid orders could not be counted", Log: r.Log, Limit: countTimeout,
+		Unit: func(ctx context.Context) error { return r.backlog.read(ctx, r.Orders) },
+		Rest: func(took time.Duration) time.Duration { return max(countEvery, countShare*took) },
+	}
+	counting.Run(ctx)
 }
 
 // page is one unit of work; a full page means that more orders may be due. A failure of the one part does not delay the other.

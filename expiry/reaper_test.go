@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,10 @@ type fakeUnpaid struct {
 
 	thaws  []sale.Thaw // none of which can be moved
 	thawed int         // calls
+
+	unpaid []sale.UnpaidOrders
+	counts int           // of unpaid
+	takes  time.Duration // each of these counts
 	began  time.Duration
 }
 
@@ -49,7 +54,9 @@ func (u *fakeUnpaid) ExpireOrders(ctx context.Context, limit int, _ time.Duratio
 	u.calls++
 	if u.hangs > 0 {
 		u.hangs--
+		u.mu.Unlock() // the count of the backlog goes on
 		<-ctx.Done()
+		u.mu.Lock()
 		return sale.Expiry{}, ctx.Err()
 	}
 	if u.away {
@@ -72,6 +79,19 @@ func (u *fakeUnpaid) ThawOrders(_ context.Context, thaw sale.Thaw) (sale.Thaw, e
 	defer u.mu.Unlock()
 	u.thawed++
 	return thaw, errAway
+}
+
+func (u *fakeUnpaid) UnpaidOrders(context.Context) ([]sale.UnpaidOrders, error) {
+	if u.takes > 0 {
+		<-time.After(u.takes)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.counts++
+	if u.away {
+		return nil, errAway
+	}
+	return slices.Clone(u.unpaid), nil
 }
 
 func (u *fakeUnpaid) set(due int, away bool) (calls int) {

@@ -49,6 +49,12 @@ func newRefusals() *refusals {
 	return &bodies
 }
 
+// unauthenticated refuses a request for its token.
+func (g *Gateway) unauthenticated(ctx *fasthttp.RequestCtx, why tokenFault) sale.Outcome {
+	g.metrics.tokenRefused(why)
+	return g.refuse(ctx, sale.OutcomeUnauthenticated)
+}
+
 // refuse answers with the fixed problem of an outcome. It does not allocate.
 func (g *Gateway) refuse(ctx *fasthttp.RequestCtx, o sale.Outcome) sale.Outcome {
 	row := o.Row()

@@ -8,6 +8,7 @@ import (
 	"github.com/bits-and-blooms/bloom/v3"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
 // snapshot is the catalogue at one version. It does not change after its publication: an update builds the next snapshot
@@ -16,6 +17,7 @@ type snapshot struct {
 	version int64
 	grief   sale.Grief
 	sales   map[string]*liveSale
+	presses *series.Family
 	names   *bloom.BloomFilter // "{sale}/items/{sku}" of every item; nil: only the maps decide
 }
 
@@ -35,7 +37,7 @@ type liveSale struct {
 	rendered *atomic.Pointer[saleView]
 	looked   *atomic.Int64 // time of the last look at the stock for viewers, Unix milliseconds
 	viewed   *atomic.Int64 // index in shown where the next of these looks begins
-	presses  *presses      // shared by the snapshots
+	presses  *series.Sale  // by outcome, since the gateway first read the sale; shared by the snapshots
 }
 
 // liveItem is one SKU of a sale.
@@ -162,6 +164,7 @@ func buildNames(sales map[string]*liveSale) *bloom.BloomFilter {
 func (s *snapshot) next(changes sale.Changes) *snapshot {
 	out := &snapshot{
 		version: changes.Version, grief: s.grief, names: s.names, sales: make(map[string]*liveSale, len(s.sales)+1),
+		presses: s.presses,
 	}
 	if changes.Rules != nil {
 		out.grief = changes.Rules.Grief
@@ -177,9 +180,10 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 		changed := &changes.Sales[i]
 		if changed.State == sale.StateArchived { // buyers find nothing of it any more
 			delete(out.sales, changed.ID)
+			s.presses.Forget(changed.ID)
 			continue
 		}
-		out.sales[changed.ID] = newLiveSale(*changed, s.sales[changed.ID], rows[changed.ID])
+		out.sales[changed.ID] = newLiveSale(*changed, s.sales[changed.ID], rows[changed.ID], s.presses.Sale(changed.ID))
 		delete(rows, changed.ID)
 	}
 	for id, changed := range rows {
@@ -194,18 +198,18 @@ func (s *snapshot) next(changes sale.Changes) *snapshot {
 }
 
 // newLiveSale builds a sale and takes over from before the latches, the filter of listed buyers and the unchanged rows.
-func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow) *liveSale {
+func newLiveSale(s sale.Sale, before *liveSale, rows []sale.BucketRow, presses *series.Sale) *liveSale {
 	live := &liveSale{
 		Sale: s, starts: s.StartsAt.UnixMilli(), ends: s.EndsAt.UnixMilli(), buckets: make([]sale.BucketRow, max(s.Buckets, 1)),
 		list: new(atomic.Pointer[listFilter]), rendered: new(atomic.Pointer[saleView]),
-		looked: new(atomic.Int64), viewed: new(atomic.Int64), presses: new(presses),
+		looked: new(atomic.Int64), viewed: new(atomic.Int64), presses: presses,
 	}
 	live.early = earlyProblem(&s)
 	for number := range live.buckets {
 		live.buckets[number] = sale.BucketRow{Bucket: sale.Bucket{Sale: s.ID, Number: number}, State: sale.BucketClosed}
 	}
 	if before != nil {
-		live.list, live.looked, live.viewed, live.presses = before.list, before.looked, before.viewed, before.presses
+		live.list, live.looked, live.viewed = before.list, before.looked, before.viewed
 	}
 	if before != nil && len(before.buckets) == len(live.buckets) {
 		copy(live.buckets, before.buckets)

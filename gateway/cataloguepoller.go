@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
 // cataloguePoller updates the snapshot from the database. If nothing changed, a poll costs one cheap query, for any number of
@@ -14,6 +15,7 @@ import (
 type cataloguePoller struct {
 	source  Catalogue
 	timeout time.Duration
+	presses *series.Family
 	current atomic.Pointer[snapshot] // nil until the first answer
 }
 
@@ -31,7 +33,7 @@ func (p *cataloguePoller) poll(ctx context.Context) (sale.Changes, error) {
 		return sale.Changes{}, fmt.Errorf("read changes of the catalogue since version %d: %w", since, err)
 	}
 	if present == nil {
-		present = &snapshot{version: -1, grief: sale.DefaultGrief()}
+		present = &snapshot{version: -1, grief: sale.DefaultGrief(), presses: p.presses}
 	}
 	if changes.Version != present.version || touchesSales(changes) {
 		p.current.Store(present.next(changes))

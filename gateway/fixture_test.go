@@ -212,9 +212,32 @@ func (s *scene) problem(r response, status int, code, title string, members map[
 	require.Equal(s.t, expected, got)
 }
 
-// counted returns flashsale_purchases_total of an outcome.
-func (s *scene) counted(o sale.Outcome) float64 {
-	return s.metric("flashsale_purchases_total", "outcome", o.String())
+// counted returns flashsale_purchases_total of an outcome, of all sales and of none.
+func (s *scene) counted(o sale.Outcome) (sum float64) {
+	for _, n := range s.series("flashsale_purchases_total", "outcome", o.String()) {
+		sum += n
+	}
+	return sum
+}
+
+// series returns the counters of a metric with a label, by the sale that they count.
+func (s *scene) series(name, label, value string) map[string]float64 {
+	s.t.Helper()
+	families, err := s.registry.Gather()
+	require.NoError(s.t, err)
+	found := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			labels := map[string]string{}
+			for _, pair := range m.GetLabel() {
+				labels[pair.GetName()] = pair.GetValue()
+			}
+			if family.GetName() == name && labels[label] == value {
+				found[labels["sale"]] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	return found
 }
 
 func (s *scene) metric(name, label, value string) float64 {
@@ -229,7 +252,7 @@ func (s *scene) metric(name, label, value string) float64 {
 				}
 			}
 			if family.GetName() == name && label == "" {
-				return m.GetCounter().GetValue()
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

@@ -13,7 +13,9 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"flashsale/role"
 	"flashsale/sale"
+	"flashsale/series"
 	"flashsale/tracing"
 )
 
@@ -50,6 +52,7 @@ type Gateway struct {
 	reads    atomic.Int64 // look-ups of orders between admission and answer
 	stopping chan struct{}
 	stopOnce sync.Once
+	calm     atomic.Bool // the listeners are about to be closed: answers leave connections open, so that few are opened
 
 	mu        sync.Mutex
 	listeners []*boundedListener
@@ -71,7 +74,7 @@ func New(o Options, d Deps) (*Gateway, error) {
 	g := &Gateway{
 		options: o, stock: d.Stock, breakers: d.Breakers, checks: d.Checks,
 		refusals: newRefusals(), metrics: numbers, tracer: d.Tracer, tokens: newTokens(o), requests: newRequestPrefix(),
-		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout},
+		catalogue: cataloguePoller{source: d.Catalogue, timeout: catalogueTimeout, presses: numbers.presses},
 		heartbeat: heartbeat{write: d.Heartbeat, timeout: o.StoreTimeout},
 		limits:    limits{entries: o.LimitEntries, start: time.Now()}, buyerRequests: newBuyerRequests(),
 		latchWatcher: newLatchWatcher(d, o.StoreTimeout),
@@ -85,6 +88,9 @@ func New(o Options, d Deps) (*Gateway, error) {
 		g.pages = fasthttpadaptor.NewFastHTTPHandler(o.Pages)
 	}
 	g.server = g.newServer()
+	if err := d.Registerer.Register(g.connectionGauge()); err != nil {
+		return nil, fmt.Errorf("register gateway metrics: %w", err)
+	}
 	return g, nil
 }
 
@@ -103,9 +109,9 @@ func (g *Gateway) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Shutdown ends readiness, accepts connections for FarewellTime more, closes the listeners and answers waiting requests. It
-// returns when every request has its answer or ctx is over. Call it before draining the Stock, because requests in progress
-// still need it.
+// Shutdown ends readiness, accepts connections for FarewellTime more, closes the listeners, answers on open connections for
+// half of FarewellTime more, closes idle ones and answers waiting requests. It returns when every request has its answer or ctx
+// is over. Call it before draining the Stock, because requests in progress still need it.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.stopOnce.Do(func() {
 		close(g.stopping)
@@ -116,20 +122,45 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		_ = listener.Close() // the only possible error: it is closed already
 	}
 	g.mu.Unlock()
+	g.calm.Store(false)
+	g.forsake(ctx)
 	if err := g.server.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("shut down the buyers' listener: %w", err)
 	}
 	return nil
 }
 
-// farewell waits for FarewellTime while the gateway still serves buyers and closes each connection after an answer.
+// farewell waits for FarewellTime while the gateway still serves buyers and closes each connection after an answer. In the
+// last quarter answers leave connections open: a proxy that opened one for each press until the listener is closed would have
+// some reset by it.
 func (g *Gateway) farewell(ctx context.Context) {
-	timer := time.NewTimer(g.options.FarewellTime)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	calm := g.options.FarewellTime / 4
+	if role.Pause(ctx, g.options.FarewellTime-calm) {
+		g.calm.Store(true)
+		role.Pause(ctx, calm)
 	}
+}
+
+// forsake waits until no connection is open, for half of FarewellTime at most. A proxy that knows of the end only by a refused
+// connection has to meet that refusal before its idle connections are closed: a press on a connection that is closed at the
+// same moment gets no answer.
+func (g *Gateway) forsake(ctx context.Context) {
+	waiting, cancel := context.WithTimeout(ctx, g.options.FarewellTime/2)
+	defer cancel()
+	role.Until(waiting, role.Always(forsakeRest), func() bool { return g.connections() == 0 })
+}
+
+// forsakeRest is the time between two looks at the open connections.
+const forsakeRest = 10 * time.Millisecond
+
+// connections returns the number of open connections.
+func (g *Gateway) connections() (open int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, listener := range g.listeners {
+		open += listener.open.Load()
+	}
+	return open
 }
 
 // Ready returns what the gateway still waits for, by name; empty means ready. A store that fails later does not change it:
@@ -168,6 +199,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	var roles sync.WaitGroup
 	start := func(role func(context.Context)) { roles.Go(func() { role(ctx) }) }
 	start(g.followCatalogue().Run)
+	start(g.every("busiest sales", series.JudgeEvery, g.judgePresses).Run)
 	start(g.watchLatches().Run)
 	for range ownersLoaders {
 		start(g.readOwners)

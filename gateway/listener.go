@@ -27,13 +27,37 @@ type boundedListener struct {
 	refused  func()
 	answer   []byte        // the whole response for a connection over the bound
 	slack    time.Duration // a deadline may expire that much earlier than fasthttp asked for
-	once     sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	late   []net.Conn // that the kernel had accepted when the listener was closed: their peers may have sent a request
 }
 
-// Close closes the listener; a second call does nothing.
+// Close closes the listener; a second call does nothing. Accept still returns the connections that the kernel has accepted.
 func (l *boundedListener) Close() (err error) {
-	l.once.Do(func() { err = l.Listener.Close() })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	l.late, err = socket.CloseListener(l.Listener)
 	return err
+}
+
+// nextLate returns a connection of a closed listener, or the error of its Accept.
+func (l *boundedListener) nextLate(accept error) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.closed:
+		return nil, accept
+	case len(l.late) == 0:
+		return nil, net.ErrClosed
+	}
+	conn := l.late[0]
+	l.late = l.late[1:]
+	return conn, nil
 }
 
 // Accept returns the next connection within the bound.
@@ -45,7 +69,9 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			time.Sleep(acceptPause) // too few files or too little memory: give connections time to end
 			continue
 		case err != nil:
-			return nil, err
+			if conn, err = l.nextLate(err); err != nil {
+				return nil, err
+			}
 		}
 		if l.open.Add(1) <= l.bound {
 			c := &boundedConn{Conn: socket.Frugal(conn), listener: l, peer: peerOf(conn)}

@@ -108,8 +108,9 @@ func (g *Gateway) admitReader(ctx *fasthttp.RequestCtx, at location, h *headers)
 		g.refuse(ctx, sale.OutcomeUnavailable)
 		return r, false
 	}
-	if r.buyer, ok = g.tokens.buyer(h.bearer(), now); !ok {
-		g.refuse(ctx, sale.OutcomeUnauthenticated)
+	var fault tokenFault
+	if r.buyer, fault = g.tokens.buyer(h.bearer(), now); fault != 0 {
+		g.unauthenticated(ctx, fault)
 		return r, false
 	}
 	if g.overBuyerLimit(ctx, r.buyer) {

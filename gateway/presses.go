@@ -2,37 +2,50 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
-	"sync/atomic"
+	"time"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
-// outcomeSlots is at least the number of outcomes.
-const outcomeSlots = 32
-
-// presses counts the presses of one sale by outcome, since the gateway first read the sale.
-type presses struct {
-	any    atomic.Bool // whether anything was counted: an idle sale costs a reader one load
-	counts [outcomeSlots]atomic.Int64
-}
-
-// pressed counts one press of the sale: one atomic add. A nil sale counts nothing.
-func (s *liveSale) pressed(o sale.Outcome) {
-	if s == nil {
-		return
-	}
-	if !s.presses.any.Load() {
-		s.presses.any.Store(true)
-	}
-	s.presses.counts[o].Add(1)
-}
-
-// read returns the counts that are not 0 and their sum.
-func (p *presses) read() (counts sale.Presses, sum int64) {
+// outcomeLabels returns the label of every outcome, at its number.
+func outcomeLabels() []string {
+	labels := make([]string, 0, len(sale.Outcomes()))
 	for _, o := range sale.Outcomes() {
-		n := p.counts[o].Load()
+		labels = append(labels, o.String())
+	}
+	return labels
+}
+
+// judgePresses decides which sales have series of their own in flashsale_purchases_total. Of sales that nobody presses, those
+// that sell come first, and then those that will.
+func (g *Gateway) judgePresses(context.Context) error {
+	catalogue, now := g.catalogue.current.Load(), g.stock.Now()
+	if catalogue == nil {
+		return nil
+	}
+	catalogue.presses.Judge(time.Now(), func(id string) int {
+		live := catalogue.sales[id]
+		switch {
+		case live == nil || live.State == sale.StateDraft:
+			return 0
+		case live.phaseAt(now) == phaseEnded:
+			return 1
+		case live.phaseAt(now) == phaseUpcoming:
+			return 2
+		}
+		return 3
+	})
+	return nil
+}
+
+// pressesOf returns the counts of a sale that are not 0, and their sum.
+func pressesOf(s *series.Sale) (counts sale.Presses, sum int64) {
+	for _, o := range sale.Outcomes() {
+		n := s.Total(int(o))
 		if n == 0 {
 			continue
 		}
@@ -47,12 +60,7 @@ func (p *presses) read() (counts sale.Presses, sum int64) {
 
 // Pulse returns what the gateway has counted. It costs about 0.1 µs for each sale, and 1 µs more for each that was pressed.
 func (g *Gateway) Pulse() sale.GatewayPulse {
-	p := sale.GatewayPulse{Latency: g.metrics.latencyOf(routePurchase), InFlight: g.inFlight.Load()}
-	g.mu.Lock()
-	for _, listener := range g.listeners {
-		p.Connections += listener.open.Load()
-	}
-	g.mu.Unlock()
+	p := sale.GatewayPulse{Latency: g.metrics.latencyOf(routePurchase), InFlight: g.inFlight.Load(), Connections: g.connections()}
 	if catalogue := g.catalogue.current.Load(); catalogue != nil {
 		p.Sales, p.Other = catalogue.busiest(sale.MaxPulseSales)
 	}
@@ -68,8 +76,8 @@ func (s *snapshot) busiest(most int) (sales map[string]sale.Presses, other sale.
 	}
 	var all []counted
 	for id, live := range s.sales {
-		if live.presses.any.Load() {
-			counts, sum := live.presses.read()
+		if live.presses.Any() {
+			counts, sum := pressesOf(live.presses)
 			all = append(all, counted{id, counts, sum})
 		}
 	}

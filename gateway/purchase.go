@@ -47,14 +47,14 @@ func (g *Gateway) purchase(ctx *fasthttp.RequestCtx, at location, h *headers, of
 		return sale.OutcomeRateLimited
 	}
 	var who buyerID // zero without a verified token: no answer depends on the name in an unverified one
-	proven := g.tokens.prove(h.bearer(), now, &who)
+	fault := g.tokens.prove(h.bearer(), now, &who)
 	switch {
 	case soldOut && refusedSoldOut(ctx, lines, who.text()):
 		return sale.OutcomeSoldOut
 	case soldOut && g.overAddressLimit(ctx):
 		return sale.OutcomeRateLimited
-	case !proven:
-		return g.refuse(ctx, sale.OutcomeUnauthenticated)
+	case fault != 0:
+		return g.unauthenticated(ctx, fault)
 	case live.home(who.text()).State != sale.BucketOpen:
 		return g.refuse(ctx, sale.OutcomeFenced)
 	}

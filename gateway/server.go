@@ -55,7 +55,7 @@ func (g *Gateway) bounded(listener net.Listener) *boundedListener {
 	return &boundedListener{
 		Listener: listener, bound: int64(g.options.MaxConnections), answer: answer,
 		slack:   min(g.options.ReadTimeout, g.options.WriteTimeout, g.options.IdleTimeout) / 10,
-		refused: func() { g.metrics.purchased(sale.OutcomeOverloaded) },
+		refused: func() { g.metrics.purchased(nil, sale.OutcomeOverloaded) },
 	}
 }
 
@@ -83,26 +83,25 @@ func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	var p press
 	switch {
 	case h.broken():
-		g.metrics.purchased(g.refuse(ctx, sale.OutcomeMalformed))
+		g.metrics.purchased(nil, g.refuse(ctx, sale.OutcomeMalformed))
 		hangUp(ctx)
 	case route == routePurchase:
 		p.begin(span)
 		p.outcome = g.purchase(ctx, at, &h, &p)
-		g.metrics.purchased(p.outcome)
-		p.live.pressed(p.outcome)
+		g.metrics.purchased(p.live, p.outcome)
 	case route == routeNone && at.path == pathNone && g.pages != nil && (ctx.IsGet() || ctx.IsHead()):
 		g.pages(ctx)
 	case route == routeNone:
-		g.metrics.purchased(g.nowhere(ctx, at.path))
+		g.metrics.purchased(nil, g.nowhere(ctx, at.path))
 	default:
 		g.serveOther(ctx, route, at, &h)
 	}
 	g.identify(ctx, h.ownID())
-	if g.draining() {
+	if g.draining() && !g.calm.Load() {
 		ctx.SetConnectionClose()
 	}
 	took := time.Since(ctx.Time())
-	g.metrics.served(route, ctx.Response.StatusCode(), took)
+	g.metrics.served(route, ctx.Response.StatusCode(), took, span.Context().Trace())
 	g.told(ctx, route, at.path, span, &p, took)
 }
 
@@ -154,7 +153,7 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.S
 	})
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	g.identify(ctx, h.ownID())
-	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()))
+	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()), (*span).Context().Trace())
 	g.endSpan(ctx, *span, &press{})
 }
 
@@ -178,7 +177,7 @@ func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
 		hangUp(ctx)
 		return
 	}
-	g.metrics.purchased(g.refuse(ctx, outcome))
+	g.metrics.purchased(nil, g.refuse(ctx, outcome))
 	hangUp(ctx)
 }
 

@@ -59,11 +59,19 @@ type grant struct {
 	begins  int64 // Unix milliseconds, 0 = at once
 }
 
-// valid reports whether now is within the grant and the end is at most lifetime ahead, both with leeway.
-func (g *grant) valid(now time.Time, lifetime time.Duration) bool {
+// fault returns why the token is not valid now: now must be within the grant and the end at most lifetime ahead, both with
+// leeway.
+func (g *grant) fault(now time.Time, lifetime time.Duration) tokenFault {
 	ms := now.UnixMilli()
-	return ms < g.expires+leeway.Milliseconds() && ms >= g.begins-leeway.Milliseconds() &&
-		g.expires <= ms+(lifetime+leeway).Milliseconds()
+	switch {
+	case ms >= g.expires+leeway.Milliseconds():
+		return tokenExpired
+	case ms < g.begins-leeway.Milliseconds():
+		return tokenNotYetValid
+	case g.expires > ms+(lifetime+leeway).Milliseconds():
+		return tokenLifetime
+	}
+	return 0
 }
 
 // buyerID is a buyer id as a value, so that the refusal of a buyer does not allocate. The zero value means no buyer.
@@ -113,76 +121,91 @@ func newTokens(o Options) *tokens {
 	}
 }
 
-// buyer returns the buyer of a token, and false if the token is not valid now.
-func (t *tokens) buyer(token []byte, now time.Time) (string, bool) {
+// buyer returns the buyer of a token, or why the token is not valid now.
+func (t *tokens) buyer(token []byte, now time.Time) (string, tokenFault) {
 	var who buyerID
-	if !t.prove(token, now, &who) {
-		return "", false
+	if fault := t.prove(token, now, &who); fault != 0 {
+		return "", fault
 	}
-	return who.String(), true
+	return who.String(), 0
 }
 
-// prove sets who to the buyer of a token and reports whether the token is valid now. Otherwise who stays zero.
-func (t *tokens) prove(token []byte, now time.Time, who *buyerID) bool {
-	if len(token) == 0 || len(token) > maxTokenBytes {
-		return false
+// prove sets who to the buyer of a token if the token is valid now. Otherwise it returns why not, and who stays zero.
+func (t *tokens) prove(token []byte, now time.Time, who *buyerID) tokenFault {
+	switch {
+	case len(token) == 0:
+		return tokenMissing
+	case len(token) > maxTokenBytes:
+		return tokenMalformed
 	}
 	slot, hash := t.cache.at(token)
 	k := slot.find(token)
 	if k != nil {
-		if !k.valid(now, t.lifetime) {
-			return false
+		if fault := k.fault(now, t.lifetime); fault != 0 {
+			return fault
 		}
 		who.size, who.kept = copy(who.bytes[:], k.buyer), k.buyer
-		return true
+		return 0
 	}
-	g, ok := t.verify(token, who)
-	if !ok {
+	g, fault := t.verify(token, who)
+	if fault == 0 {
+		slot.add(token, hash, g, who)
+		fault = g.fault(now, t.lifetime)
+	}
+	if fault != 0 {
 		*who = buyerID{}
-		return false
 	}
-	slot.add(token, hash, g, who)
-	if !g.valid(now, t.lifetime) {
-		*who = buyerID{}
-		return false
-	}
-	return true
+	return fault
 }
 
 // verify checks form, signature and claims, but not the times. It reads the header, then checks the signature over the raw
 // bytes, and decodes the rest only after that: a client without a key makes the gateway hash, and no more. It reads usual
 // tokens without a general decoder and leaves unusual signed ones to golang-jwt; both agree on every token (FuzzToken).
-func (t *tokens) verify(token []byte, who *buyerID) (grant, bool) {
+func (t *tokens) verify(token []byte, who *buyerID) (grant, tokenFault) {
 	header, payload, signature, ok := splitToken(token)
 	if !ok {
-		return grant{}, false
+		return grant{}, tokenMalformed
 	}
 	v, _ := t.verifiers.Get().(*verifier) // nil if the pool is empty
 	if v == nil {
 		v = new(verifier)
 	}
 	defer t.verifiers.Put(v)
-	keyID, usual, ok := v.readHeader(header)
-	if !ok || !v.signed(t.keys.Keys(algorithm, keyID), token[:len(header)+1+len(payload)], signature) {
-		return grant{}, false
-	}
-	if !usual || strictBase64.DecodedLen(len(payload)) > payloadBytes {
+	keyID, usual, fault := v.readHeader(header)
+	switch {
+	case fault != 0:
+		return grant{}, fault
+	case !v.signed(t.keys.Keys(algorithm, keyID), token[:len(header)+1+len(payload)], signature):
+		return grant{}, tokenSignature
+	case !usual || strictBase64.DecodedLen(len(payload)) > payloadBytes:
 		return t.verifyUnusual(token, who)
 	}
 	n, err := strictBase64.Decode(v.payload[:], payload)
 	if err != nil {
-		return grant{}, false
+		return grant{}, tokenMalformed
 	}
 	c, ok := scanClaims(v.payload[:n])
-	if !ok {
+	switch {
+	case !ok:
 		return t.verifyUnusual(token, who)
-	}
-	if t.issuer != "" && string(c.issuer.of(v.payload[:])) != t.issuer ||
-		t.audience != "" && string(c.audience.of(v.payload[:])) != t.audience {
-		return grant{}, false
+	case t.issuer != "" && string(c.issuer.of(v.payload[:])) != t.issuer:
+		return grant{}, tokenIssuer
+	case t.audience != "" && string(c.audience.of(v.payload[:])) != t.audience:
+		return grant{}, tokenAudience
 	}
 	g, ok := newGrant(c.expires, c.begins)
-	return g, ok && who.set(c.subject.of(v.payload[:]))
+	return grantFor(g, ok, who, c.subject.of(v.payload[:]))
+}
+
+// grantFor returns a grant whose times are valid if ok, once who is set to its subject.
+func grantFor(g grant, ok bool, who *buyerID, subject []byte) (grant, tokenFault) {
+	switch {
+	case !ok:
+		return grant{}, tokenMalformed
+	case !who.set(subject):
+		return grant{}, tokenSubject
+	}
+	return g, 0
 }
 
 // newGrant returns the grant of two times in Unix seconds. It refuses times after the year 9999, so that no sum overflows.
@@ -193,11 +216,14 @@ func newGrant(expires, begins int64) (grant, bool) {
 	return grant{expires: expires * 1000, begins: begins * 1000}, true
 }
 
-var errNoKey = errors.New("no key for this token")
+var (
+	errNoKey    = errors.New("no key for this token")
+	errCritical = errors.New("a critical header parameter")
+)
 
 // verifyUnusual checks a token with golang-jwt. It refuses a token with a critical header parameter, because the gateway
 // implements none (RFC 7515, 4.1.11).
-func (t *tokens) verifyUnusual(token []byte, who *buyerID) (grant, bool) {
+func (t *tokens) verifyUnusual(token []byte, who *buyerID) (grant, tokenFault) {
 	members := jwt.MapClaims{}
 	_, err := t.parser.ParseWithClaims(string(token), members, func(parsed *jwt.Token) (any, error) {
 		keyID, _ := parsed.Header["kid"].(string) // empty for another type
@@ -207,28 +233,36 @@ func (t *tokens) verifyUnusual(token []byte, who *buyerID) (grant, bool) {
 				set.Keys = append(set.Keys, key)
 			}
 		}
-		if _, critical := parsed.Header["crit"]; critical || len(set.Keys) == 0 {
+		if _, critical := parsed.Header["crit"]; critical {
+			return nil, errCritical
+		}
+		if len(set.Keys) == 0 {
 			return nil, errNoKey
 		}
 		return set, nil
 	})
-	if err != nil {
-		return grant{}, false
+	switch {
+	case errors.Is(err, errCritical), errors.Is(err, jwt.ErrTokenMalformed):
+		return grant{}, tokenMalformed
+	case err != nil: // verify has found the signature good, or has not read the header
+		return grant{}, tokenSignature
 	}
 	return t.grantOf(members, who)
 }
 
-func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, bool) {
+func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, tokenFault) {
 	subject, subjectErr := members.GetSubject()
 	expires, expiresErr := members.GetExpirationTime()
 	begins, beginsErr := members.GetNotBefore()
 	issuer, issuerErr := members.GetIssuer()
 	audience, audienceErr := members.GetAudience()
-	if errors.Join(subjectErr, expiresErr, beginsErr, issuerErr, audienceErr) != nil || expires == nil {
-		return grant{}, false
-	}
-	if t.issuer != "" && issuer != t.issuer || t.audience != "" && !slices.Contains(audience, t.audience) {
-		return grant{}, false
+	switch {
+	case errors.Join(subjectErr, expiresErr, beginsErr, issuerErr, audienceErr) != nil || expires == nil:
+		return grant{}, tokenMalformed
+	case t.issuer != "" && issuer != t.issuer:
+		return grant{}, tokenIssuer
+	case t.audience != "" && !slices.Contains(audience, t.audience):
+		return grant{}, tokenAudience
 	}
 	var from int64
 	if begins != nil {
@@ -236,9 +270,9 @@ func (t *tokens) grantOf(members jwt.MapClaims, who *buyerID) (grant, bool) {
 	}
 	for _, name := range [...]string{"exp", "nbf"} { // as floats, because some do not fit an integer
 		if seconds, _ := members[name].(float64); seconds < 0 || seconds > lastSecond {
-			return grant{}, false
+			return grant{}, tokenMalformed
 		}
 	}
 	g, ok := newGrant(expires.Unix(), from)
-	return g, ok && who.set([]byte(subject))
+	return grantFor(g, ok, who, []byte(subject))
 }

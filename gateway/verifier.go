@@ -30,12 +30,12 @@ type mac struct {
 	hash hash.Hash
 }
 
-// readHeader reads the header of a token. ok is false if the algorithm is not HS256 or the header has a critical parameter,
-// because the gateway implements none (RFC 7515, 4.1.11). usual is false, and there is no key id, for a header that the
-// scanner does not read: a general decoder then decides after the check of the signature.
-func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
+// readHeader reads the header of a token. It returns a fault if the header is no base64url, if the algorithm is not HS256, or
+// if the header has a critical parameter, because the gateway implements none (RFC 7515, 4.1.11). usual is false, and there is
+// no key id, for a header that the scanner does not read: a general decoder then decides after the check of the signature.
+func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual bool, fault tokenFault) {
 	if strictBase64.DecodedLen(len(encoded)) > headerBytes {
-		return nil, false, true
+		return nil, false, 0
 	}
 	h := v.parsed
 	// the tokens of one identity provider have the same header
@@ -43,14 +43,20 @@ func (v *verifier) readHeader(encoded []byte) (keyID []byte, usual, ok bool) {
 		v.size = 0
 		n, err := strictBase64.Decode(v.header[:], encoded)
 		if err != nil {
-			return nil, false, false
+			return nil, false, tokenMalformed
 		}
 		if h, usual = scanHeader(v.header[:n]); !usual {
-			return nil, false, true
+			return nil, false, 0
 		}
 		v.parsed, v.size = h, copy(v.encoded[:], encoded)
 	}
-	return h.keyID.of(v.header[:]), true, string(h.algorithm.of(v.header[:])) == algorithm && !h.critical
+	switch {
+	case string(h.algorithm.of(v.header[:])) != algorithm:
+		fault = tokenAlgorithm
+	case h.critical:
+		fault = tokenMalformed
+	}
+	return h.keyID.of(v.header[:]), true, fault
 }
 
 // tokenHeader is the members of a token's header that the gateway reads; an absent member is zero.

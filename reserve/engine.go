@@ -101,7 +101,10 @@ func NewEngine(o EngineOptions) *Engine {
 		Name: "flashsale_batch_orders", Help: "Orders taken by one call of the reserve script.",
 		Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000},
 	})
-	o.Registerer.MustRegister(e.orders)
+	o.Registerer.MustRegister(e.orders, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_node_lease_seconds",
+		Help: "Time for which the gateway can make order ids without a renewal of its node id's lease; 0 without a lease.",
+	}, func() float64 { return o.IDs.LeaseLeft().Seconds() }))
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.roles.Go(func() { e.janitor.run(ctx, o.Log) })

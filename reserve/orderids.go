@@ -76,6 +76,15 @@ func (o *OrderIDs) Ready() bool {
 	return node != nil && time.Now().Before(node.until)
 }
 
+// LeaseLeft returns for how long ids can be made without a renewal; 0 without a valid lease.
+func (o *OrderIDs) LeaseLeft() time.Duration {
+	node := o.lease.Load()
+	if node == nil {
+		return 0
+	}
+	return max(0, time.Until(node.until))
+}
+
 // Next returns a fresh order id. It returns false without a valid lease.
 func (o *OrderIDs) Next() (sale.OrderID, bool) {
 	ids, ok := o.Append(nil, 1)

@@ -31,3 +31,12 @@ type Expiry struct {
 	Orders int      // that expired
 	Frozen []string // sales that were frozen instead, because no payment comes any more
 }
+
+// UnpaidOrders are the confirmed orders of a sale whose payment time ends. Orders of a sale in which none expires are not among
+// them.
+type UnpaidOrders struct {
+	Sale    string
+	Orders  int64
+	Overdue int64         // of these, whose payment time is over and that are to expire: none while the holds are frozen
+	Oldest  time.Duration // since the end of the first of these
+}

@@ -45,7 +45,7 @@ func (s Setting) Type() string { return typeOf(s.bind(new(Settings))) }
 func UsedBy(command string) []Setting {
 	var used []Setting
 	for _, s := range All() {
-		if slices.ContainsFunc(s.Used, func(name string) bool { return names(name, command) }) {
+		if s.ReadBy(command) {
 			used = append(used, s)
 		}
 	}
@@ -55,6 +55,11 @@ func UsedBy(command string) []Setting {
 // names reports whether a word of the columns Used and Needed means a command: the word is that command or its parent.
 func names(word, command string) bool {
 	return word == everything[0] || command == word || strings.HasPrefix(command, word+" ")
+}
+
+// ReadBy reports whether a command, such as "gateway" or "sale create", reads the setting.
+func (s Setting) ReadBy(command string) bool {
+	return slices.ContainsFunc(s.Used, func(name string) bool { return names(name, command) })
 }
 
 // NeededBy reports whether a command, such as "gateway" or "load verdict", does not start without the setting.

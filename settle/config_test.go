@@ -44,8 +44,8 @@ func TestMetricsAreRegisteredOnce(t *testing.T) {
 	for _, family := range families {
 		names = append(names, family.GetName())
 	}
-	require.Equal(t, []string{"flashsale_dead_letters_total", "flashsale_settle_retries_total", "flashsale_settle_rows_total",
-		"flashsale_settle_stalled_seconds"}, names)
+	require.Equal(t, []string{"flashsale_dead_letters_total", "flashsale_settle_records_total",
+		"flashsale_settle_retries_total", "flashsale_settle_rows_total", "flashsale_settle_stalled_seconds"}, names)
 	require.Len(t, families[0].GetMetric(), 3, "every reason is there from the start")
 }
 

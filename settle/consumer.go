@@ -207,6 +207,7 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 		session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
 		c.committer.wake()
 		behind.settledTo(next, claim.HighWaterMarkOffset())
+		c.settling.metrics.records.Add(float64(len(records)))
 		c.progress.settled()
 	}
 }

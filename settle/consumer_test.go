@@ -128,6 +128,7 @@ func TestARevokedClaimMarksNothingItDidNotSettle(t *testing.T) {
 		marked, commits := session.at()
 		require.Equal(t, int64(1), marked)
 		require.Equal(t, int64(1), commits[len(commits)-1])
+		require.InDelta(t, 1, testutil.ToFloat64(c.settling.metrics.records), 0, "by which the lag drains")
 		require.Equal(t, 1, store.settledOrders())
 		claimed, left := c.lag.claims()
 		require.Empty(t, claimed)

@@ -9,6 +9,7 @@ import (
 // metrics are the counters of settling.
 type metrics struct {
 	rows        prometheus.Counter
+	records     prometheus.Counter
 	retries     prometheus.Counter
 	deadLetters *prometheus.CounterVec
 }
@@ -18,6 +19,10 @@ func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) 
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_rows_total",
 			Help: "Order rows written, refused ones included.",
+		}),
+		records: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_settle_records_total",
+			Help: "Records that have reached their end: settled, now or before, or put into the dead letters.",
 		}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_settle_retries_total",
@@ -31,7 +36,7 @@ func newMetrics(registerer prometheus.Registerer, lag *lag, progress *progress) 
 	for _, reason := range poisonReasons() {
 		m.deadLetters.WithLabelValues(reason)
 	}
-	for _, c := range []prometheus.Collector{m.rows, m.retries, m.deadLetters, lag, progress} {
+	for _, c := range []prometheus.Collector{m.rows, m.records, m.retries, m.deadLetters, lag, progress} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register settling metrics: %w", err)
 		}

@@ -135,6 +135,7 @@ func moveOperations() []operation {
 		{"thaw 0 orders of sale eleven", func(ctx context.Context, s *Store) error {
 			return of(s.ThawOrders(ctx, sale.Thaw{Sale: "eleven", Number: 1}))
 		}},
+		{"count unpaid orders", func(ctx context.Context, s *Store) error { return of(s.UnpaidOrders(ctx)) }},
 		{"look for thaws", func(ctx context.Context, s *Store) error { return of(s.Thaws(ctx, 0)) }},
 		{"extend order 1", func(ctx context.Context, s *Store) error {
 			return of(s.ExtendOrder(ctx, 1, sale.Time{Time: time.Now()}))

@@ -45,3 +45,13 @@ func BenchmarkLookPastFrozenOrders(b *testing.B) {
 		require.Zero(b, expireDue(b, s, benchPage))
 	}
 }
+
+// BenchmarkUnpaidOrders counts 100,000 unpaid orders.
+func BenchmarkUnpaidOrders(b *testing.B) {
+	s := frozenOrders(b)
+	for b.Loop() {
+		found, err := s.UnpaidOrders(b.Context())
+		require.NoError(b, err)
+		require.Equal(b, int64(benchOrders), found[0].Orders)
+	}
+}

@@ -413,6 +413,17 @@ func summaryOf(w *modelRun, d database) (sale.Summary, error) {
 	return sale.Summary{}, err
 }
 
+// unpaidOf returns the unpaid orders of the sale.
+func unpaidOf(w *modelRun, d database) (int64, error) {
+	all, err := d.UnpaidOrders(w.t.Context())
+	for i := range all {
+		if all[i].Sale == w.known[0].Sale {
+			return all[i].Orders, nil // what is overdue depends on the clocks
+		}
+	}
+	return 0, err
+}
+
 func (w *modelRun) agree() {
 	counters, err := askBoth(w, func(d database) ([]sale.StockCounters, error) {
 		return d.StockCounters(w.t.Context(), w.known, w.m.skus)
@@ -421,6 +432,8 @@ func (w *modelRun) agree() {
 	_, err = askBoth(w, func(d database) ([]sale.PaidUnits, error) { return d.PaidUnits(w.t.Context(), w.known[0].Sale) })
 	require.NoError(w.r, err)
 	_, err = askBoth(w, func(d database) (sale.Summary, error) { return summaryOf(w, d) })
+	require.NoError(w.r, err)
+	_, err = askBoth(w, func(d database) (int64, error) { return unpaidOf(w, d) })
 	require.NoError(w.r, err)
 	present, err := askBoth(w, func(d database) (sale.Sale, error) { return d.Sale(w.t.Context(), w.known[0].Sale) })
 	require.NoError(w.r, err)

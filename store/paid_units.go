@@ -42,6 +42,7 @@ type gainOfPaid struct{ units, orders int64 }
 func (s *Store) countPaid(ctx context.Context, tx *sql.Tx, nowMS int64, paid []sale.Order) error {
 	gains := map[shelfOfPaid]gainOfPaid{}
 	for i := range paid {
+		s.statuses.note(tx, paid[i].Sale, sale.StatusPaid, 1)
 		for _, line := range paid[i].Lines {
 			key := shelfOfPaid{paid[i].Sale, line.SKU, int64(paid[i].OrderID) % paidSlots}
 			gain := gains[key]

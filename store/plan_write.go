@@ -41,6 +41,7 @@ func (s *Store) writePlan(ctx context.Context, tx *sql.Tx, nowMS int64, p *ledge
 			return err
 		}
 	}
+	s.statuses.notePlan(tx, p)
 	return nil
 }
 

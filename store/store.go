@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"flashsale/sale"
 	"flashsale/tracing"
 )
 
@@ -25,6 +26,9 @@ type Options struct {
 	TLS            *tls.Config     // MySQL only; nil: as the DSN says
 	Tracer         *tracing.Tracer // nil: statements have no spans
 	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
+
+	// Moved is called after a commit that has brought orders of a sale to a status; nil: it is not called.
+	Moved func(saleID string, status sale.OrderStatus, orders int64)
 }
 
 // minConnections: a migration has its lock on one connection and works on another.
@@ -45,6 +49,7 @@ type Store struct {
 	settled     settledBuyers
 	passed      passedOrders
 	payments    seenPayments
+	statuses    statuses
 	filterPage  int   // rows that a settlement reads into a filter; tests take fewer
 	feedWindow  int   // rows that a page of the feed looks at; tests take fewer
 	letterBytes int64 // bytes of the records of a page of dead letters; tests take fewer
@@ -77,7 +82,7 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
 	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
-		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes}
+		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes, statuses: statuses{moved: options.Moved}}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

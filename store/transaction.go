@@ -55,8 +55,9 @@ func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) e
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	finished := false
+	finished, committed := false, false
 	defer func() {
+		s.statuses.ended(tx, committed)
 		if !finished { // work panicked: release its locks
 			_ = tx.Rollback()
 		}
@@ -72,6 +73,7 @@ func (s *Store) transactOnce(ctx context.Context, work func(tx *sql.Tx) error) e
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	committed = true
 	return nil
 }
 

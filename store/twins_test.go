@@ -44,6 +44,7 @@ type database interface {
 	BeginThaw(ctx context.Context, id string) (sale.Thaw, error)
 	ThawOrders(ctx context.Context, thaw sale.Thaw) (sale.Thaw, error)
 	Thaws(ctx context.Context, began time.Duration) ([]sale.Thaw, error)
+	UnpaidOrders(ctx context.Context) ([]sale.UnpaidOrders, error)
 	RememberPayment(ctx context.Context, id sale.OrderID, paymentID string) (bool, error)
 	PaidUnits(ctx context.Context, saleID string) ([]sale.PaidUnits, error)
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error

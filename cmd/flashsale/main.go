@@ -30,6 +30,7 @@ type commands struct {
 	Rehearse   cli.Rehearse   `cmd:"" help:"Try a sale before it begins, by a shadow of it on the same servers. Exit 1: no-go."`
 	Orders     cli.Orders     `cmd:"" help:"List orders, show, cancel or extend one, through the operators' API."`
 	Deadletter cli.Deadletter `cmd:"" help:"List, replay or refuse the records that could not settle."`
+	Probe      cli.Probe      `cmd:"" help:"Ask a process whether it is ready, for an image without another program. Exit 1: no."`
 	Config     cli.Config     `cmd:"" help:"Print every setting with its value and its source. Secrets are not printed."`
 	Version    cli.Version    `cmd:"" help:"Print version, commit and Go version."`
 }

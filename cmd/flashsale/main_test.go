@@ -29,11 +29,12 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	got := command(t, nil, "--help")
 	require.Equal(t, cli.ExitDone, got.code)
 	for _, name := range []string{"dev", "gateway", "settle", "migrate", "sale create", "sale buyers", "sale preload",
-		"sale open", "sale pause", "sale resume", "sale close", "sale show", "sale list", "top", "rules get", "rules put",
+		"sale open", "sale pause", "sale resume", "sale close", "sale show", "sale list", "sale armed", "top",
+		"rules get", "rules put",
 		"audit",
 		"doctor", "token", "load rush", "load targets", "load verdict", "rehearse", "orders list", "orders show",
 		"orders cancel", "orders extend", "deadletter list", "deadletter replay",
-		"deadletter refuse", "config", "version"} {
+		"deadletter refuse", "probe", "config", "version"} {
 		require.Contains(t, got.stdout, name)
 	}
 }

@@ -46,10 +46,12 @@ func checkMetrics(s *stack, c *crowd) {
 	for _, g := range s.Gateways {
 		values := s.metrics(g.Operators)
 		for _, outcome := range sale.Outcomes() {
-			name := `flashsale_purchases_total{outcome="` + outcome.String() + `"}`
-			value, there := values[name]
-			assert.True(s.t, there, "%s is not there from the start", name)
-			counted[outcome.String()] += value
+			for _, of := range []string{"rush", "other"} {
+				name := `flashsale_purchases_total{outcome="` + outcome.String() + `",sale="` + of + `"}`
+				value, there := values[name]
+				assert.True(s.t, there, "%s is not there from the start", name)
+				counted[outcome.String()] += value
+			}
 		}
 		assertNamed(s, values, "flashsale_build_info", "flashsale_http_request_duration_seconds_count",
 			"flashsale_batch_orders_count")

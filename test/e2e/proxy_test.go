@@ -36,7 +36,7 @@ func proxied(s *stack) *web {
 	address := harness.Address(s.t)
 	harness.Nginx(s.t, pasted(s.t, string(text), map[string]string{
 		"listen 443 ssl http2;":       "listen " + address + " ssl http2;",
-		"server 127.0.0.1:8080;":      "server " + s.Gateways[0].Buyers + ";",
+		"server 127.0.0.1:8080 ":      "server " + s.Gateways[0].Buyers + " ",
 		"/etc/nginx/shop.example.pem": filepath.Join(folder, "pem"), "/etc/nginx/shop.example.key": filepath.Join(folder, "key"),
 	}), address)
 	transport := &http.Transport{

@@ -221,6 +221,32 @@ func (d *Database) ExpireOrders(ctx context.Context, limit int, freezeAfter time
 	})
 }
 
+// UnpaidOrders counts the confirmed orders of every sale whose payment time ends, sorted by sale.
+func (d *Database) UnpaidOrders(ctx context.Context) ([]sale.UnpaidOrders, error) {
+	return call(ctx, d, "UnpaidOrders", func() (all []sale.UnpaidOrders, err error) {
+		of := map[string]*sale.UnpaidOrders{}
+		for _, o := range d.t.Orders {
+			if o.Status != sale.StatusConfirmed || o.PayBy == nil {
+				continue
+			}
+			one := of[o.Sale]
+			if one == nil {
+				one = &sale.UnpaidOrders{Sale: o.Sale}
+				of[o.Sale] = one
+			}
+			if one.Orders++; d.expires(o) {
+				one.Overdue++
+				one.Oldest = max(one.Oldest, time.Duration(d.nowMS()-o.PayBy.UnixMilli())*time.Millisecond)
+			}
+		}
+		for _, one := range of {
+			all = append(all, *one)
+		}
+		slices.SortFunc(all, func(a, b sale.UnpaidOrders) int { return cmp.Compare(a.Sale, b.Sale) })
+		return all, nil
+	})
+}
+
 func (d *Database) expires(o *Order) bool {
 	var of *ledger.Row
 	if row := d.t.Buckets[o.Bucket()]; row != nil {

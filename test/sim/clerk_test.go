@@ -153,6 +153,12 @@ func (c clerk) ExpireOrders(ctx context.Context, limit int, freezeAfter time.Dur
 	})
 }
 
+func (c clerk) UnpaidOrders(ctx context.Context) ([]sale.UnpaidOrders, error) {
+	return ask(ctx, c, "unpaid", func(ctx context.Context, d *database) ([]sale.UnpaidOrders, error) {
+		return d.UnpaidOrders(ctx)
+	})
+}
+
 func (c clerk) FreezeHolds(ctx context.Context, id string) (sale.Sale, error) {
 	return ask(ctx, c, "freeze", func(ctx context.Context, d *database) (sale.Sale, error) { return d.FreezeHolds(ctx, id, "") })
 }

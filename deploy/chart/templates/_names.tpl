@@ -1,0 +1,92 @@
+{{/* The release's name, with the chart's where the release is named otherwise. */}}
+{{- define "flashsale.name" -}}
+{{- $name := .Release.Name }}
+{{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
+{{- $name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Labels by which the pods of a component are selected. They never change. */}}
+{{- define "flashsale.selector" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "flashsale.labels" -}}
+{{ include "flashsale.selector" . }}
+app.kubernetes.io/version: {{ include "flashsale.tag" .root | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "flashsale.tag" -}}
+{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "flashsale.account" -}}
+{{- $standard := ternary (include "flashsale.name" .) "default" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $standard }}
+{{- end }}
+
+{{/* What scales and is rolled out: the gateways are a Rollout with a canary. */}}
+{{- define "flashsale.gatewayKind" -}}
+{{ ternary "Rollout" "Deployment" .Values.canary.enabled }}
+{{- end }}
+
+{{- define "flashsale.gatewayVersion" -}}
+{{ ternary "argoproj.io/v1alpha1" "apps/v1" .Values.canary.enabled }}
+{{- end }}
+
+{{/* Combinations of values that the schema cannot refuse. */}}
+{{- define "flashsale.check" -}}
+{{- $v := .Values }}
+{{- range list "redis.addrs" "kafka.brokers" }}
+{{- if not (include "flashsale.given" (dict "root" $ "name" .)) }}
+{{- fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}
+{{- end }}
+{{- end }}
+{{- if and $v.canary.enabled (not $v.route.enabled) }}
+{{- fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}
+{{- end }}
+{{- if and $v.route.enabled (not $v.route.parentRefs) }}
+{{- fail "route.parentRefs: name the Gateway that the HTTPRoute belongs to" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.stores) }}
+{{- fail "networkPolicy.stores: name Redis, Kafka and the database, or no process reaches them" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $v.networkPolicy.buyersFrom) }}
+{{- fail "networkPolicy.buyersFrom: name the proxies, or no buyer reaches a gateway" }}
+{{- end }}
+{{- if gt (int $v.gateway.autoscaling.min) (int $v.gateway.autoscaling.max) }}
+{{- fail "gateway.autoscaling.min is above gateway.autoscaling.max" }}
+{{- end }}
+{{- if gt (int $v.settle.autoscaling.min) (int $v.settle.autoscaling.max) }}
+{{- fail "settle.autoscaling.min is above settle.autoscaling.max" }}
+{{- end }}
+{{- $partitions := int (include "flashsale.setting" (dict "root" . "name" "kafka.partitions")) }}
+{{- if gt (int $v.settle.autoscaling.max) $partitions }}
+{{- $most := int $v.settle.autoscaling.max }}
+{{- fail (printf "settle.autoscaling.max is %d and kafka.partitions %d: a further process has no partition" $most $partitions) }}
+{{- end }}
+{{- if and (eq $v.gateway.autoscaling.kind "keda") (not $v.metrics.prometheus) }}
+{{- fail "metrics.prometheus: gateway.autoscaling.kind keda reads the connections from it" }}
+{{- end }}
+{{- $mechanism := include "flashsale.given" (dict "root" . "name" "kafka.sasl_mechanism") }}
+{{- if and $mechanism (not (has "kafka.sasl_password" $v.secrets.keys)) }}
+{{- fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}
+{{- end }}
+{{- range $v.schedule }}
+{{- if and .gateway (ne $v.gateway.autoscaling.kind "keda") }}
+{{- fail (printf "schedule %s has gateways and needs gateway.autoscaling.kind keda" .name) }}
+{{- end }}
+{{- if and .settle (ne $v.settle.autoscaling.kind "keda") }}
+{{- fail (printf "schedule %s has settling processes and needs settle.autoscaling.kind keda" .name) }}
+{{- end }}
+{{- if gt (int (.gateway | default 0)) (int $v.gateway.autoscaling.max) }}
+{{- fail (printf "schedule %s: more gateways than gateway.autoscaling.max" .name) }}
+{{- end }}
+{{- if gt (int (.settle | default 0)) (int $v.settle.autoscaling.max) }}
+{{- fail (printf "schedule %s: more settling processes than settle.autoscaling.max" .name) }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,142 @@
+package deploy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"flashsale/settings"
+)
+
+const (
+	chartSettings = "chart/files/settings.json"
+	chartSchema   = "chart/values.schema.json"
+)
+
+// chartProcesses are the commands that pods of the chart run.
+var chartProcesses = []string{"gateway", "settle", "migrate", "sale"}
+
+// chartSetting is what the templates need to know of a setting.
+type chartSetting struct {
+	Name    string   `json:"name"`
+	Env     string   `json:"env"`
+	Default string   `json:"default"`
+	Secret  bool     `json:"secret"`
+	Used    []string `json:"used"`
+	Needed  []string `json:"needed"`
+}
+
+func indented(t *testing.T, value any) string {
+	t.Helper()
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	require.NoError(t, encoder.Encode(value))
+	return text.String()
+}
+
+// kept compares a file with what the list of settings makes of it, and writes it when asked to.
+func kept(t *testing.T, name, want string) {
+	t.Helper()
+	if *write {
+		require.NoError(t, os.WriteFile(name, []byte(want), 0o644))
+	}
+	require.Equal(t, want, read(t, name), "write it anew with: go test ./deploy -write")
+}
+
+// The chart knows every setting and which of its processes reads it.
+func TestChartKnowsEverySetting(t *testing.T) {
+	list := []chartSetting{}
+	for _, s := range settings.All() {
+		one := chartSetting{Name: s.Name, Env: s.Env(), Default: s.Default, Secret: s.Secret(),
+			Used: []string{}, Needed: []string{}}
+		for _, process := range chartProcesses {
+			if s.ReadBy(process) {
+				one.Used = append(one.Used, process)
+			}
+			if s.NeededBy(process) {
+				one.Needed = append(one.Needed, process)
+			}
+		}
+		require.NotEmpty(t, one.Used, "no process of the chart reads %s", s.Name)
+		list = append(list, one)
+	}
+	kept(t, chartSettings, indented(t, object{"settings": list}))
+}
+
+// The schema of the values has every setting that is no secret, with its range, and every secret as a key.
+func TestChartSchemaFollowsTheSettings(t *testing.T) {
+	var schema object
+	require.NoError(t, json.Unmarshal([]byte(read(t, chartSchema)), &schema))
+	sections, keys := object{}, []any{}
+	for _, s := range settings.All() {
+		if s.Secret() {
+			keys = append(keys, s.Name)
+			continue
+		}
+		at, member := sections, s.Name
+		if section, name, inSection := strings.Cut(s.Name, "."); inSection {
+			if sections[section] == nil {
+				sections[section] = strict(object{})
+			}
+			at, member = sections[section].(object)["properties"].(object), name
+		}
+		at[member] = schemaOf(t, s)
+	}
+	properties := at[object](t, schema, "properties")
+	properties["settings"] = strict(sections)
+	at[object](t, properties, "secrets", "properties", "keys", "items")["enum"] = keys
+	kept(t, chartSchema, indented(t, schema))
+}
+
+// strict is an object of the schema that takes no other members.
+func strict(properties object) object {
+	return object{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+var (
+	numbers = regexp.MustCompile(`^([0-9]+) to ([0-9]+)$`)
+	choices = regexp.MustCompile(`^one of (.+) and (\S+)$`)
+)
+
+// schemaOf returns the schema of a setting. The engine checks what a schema cannot say, such as bounds of durations.
+func schemaOf(t *testing.T, s settings.Setting) object {
+	t.Helper()
+	form := object{"description": s.Doc}
+	switch s.Type() {
+	case "number":
+		form["type"] = "integer"
+		bounds := numbers.FindStringSubmatch(s.Range())
+		require.NotNil(t, bounds, "%s: %s", s.Name, s.Range())
+		for i, name := range []string{"minimum", "maximum"} {
+			bound, err := strconv.Atoi(bounds[i+1])
+			require.NoError(t, err)
+			form[name] = bound
+		}
+	case "duration":
+		form["type"], form["pattern"] = "string", `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
+	case "true or false":
+		form["type"] = "boolean"
+	case "list", "networks":
+		form["type"], form["items"] = "array", object{"type": "string", "pattern": "^[^,]+$"}
+	case "text":
+		form["type"] = "string"
+		if hit := choices.FindStringSubmatch(s.Range()); hit != nil {
+			allowed := []any{}
+			for _, choice := range append(strings.Split(hit[1], ", "), hit[2]) {
+				allowed = append(allowed, choice)
+			}
+			form["enum"] = allowed
+		}
+	default:
+		require.Fail(t, "a type without a schema", "%s: %s", s.Name, s.Type())
+	}
+	return form
+}

@@ -1,0 +1,363 @@
+package deploy_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"flashsale/settings"
+	"flashsale/test/harness"
+)
+
+// helm is the version that lints and renders the chart in tests.
+const helm = "helm.sh/helm/v4/cmd/helm@v4.3.1"
+
+// valueSets are the values files of testdata/chart. The golden file of each is what helm template makes of it.
+var valueSets = []string{"minimal", "production", "canary"}
+
+// object is a member of YAML or JSON with members.
+type object = map[string]any
+
+// render runs helm template with a set of values and further arguments.
+func render(t *testing.T, set string, args ...string) harness.Result {
+	t.Helper()
+	words := append([]string{"template", "flashsale", "chart", "--namespace", "shop",
+		"--values", filepath.Join("testdata", "chart", set+".yaml")}, args...)
+	return harness.Run(t, "", harness.GoTool(t, helm), nil, words...)
+}
+
+// rendered returns what helm template makes of a set of values.
+func rendered(t *testing.T, set string, args ...string) string {
+	t.Helper()
+	result := render(t, set, args...)
+	require.Zero(t, result.Code, "%s", result.Stderr)
+	return result.Stdout
+}
+
+// manifests decodes what was rendered, by "Kind name".
+func manifests(t *testing.T, text string) map[string]object {
+	t.Helper()
+	found := map[string]object{}
+	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var one object
+		err := decoder.Decode(&one)
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		require.NoError(t, err)
+		if one != nil {
+			key := one["kind"].(string) + " " + at[string](t, one, "metadata", "name")
+			require.NotContains(t, found, key, "rendered twice")
+			found[key] = one
+		}
+	}
+}
+
+// at returns the member at a path of names and indices.
+func at[T any](t *testing.T, from any, path ...any) T {
+	t.Helper()
+	here := from
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			of, is := here.(object)
+			require.True(t, is, "%v has no member %v", path, step)
+			here = of[step]
+		case int:
+			of, is := here.([]any)
+			require.True(t, is && step < len(of), "%v has no element %v", path, step)
+			here = of[step]
+		}
+	}
+	value, is := here.(T)
+	require.True(t, is, "%v is %T %v", path, here, here)
+	return value
+}
+
+// environmentOf returns the environment of the first container of a pod's spec.
+func environmentOf(t *testing.T, spec object) map[string]string {
+	t.Helper()
+	env := map[string]string{}
+	for _, one := range at[[]any](t, spec, "containers", 0, "env") {
+		name := at[string](t, one, "name")
+		require.NotContains(t, env, name)
+		env[name] = at[string](t, one, "value")
+	}
+	return env
+}
+
+// The golden files are what the chart makes of the value sets.
+func TestChartRendersAsTheGoldenFiles(t *testing.T) {
+	for _, set := range valueSets {
+		golden := filepath.Join("testdata", "chart", set+".golden.yaml")
+		found := rendered(t, set)
+		if *write {
+			require.NoError(t, os.WriteFile(golden, []byte(found), 0o644))
+		}
+		require.True(t, read(t, golden) == found,
+			"%s differs: write it anew with go test ./deploy -write, and look at the difference", set)
+	}
+}
+
+func TestChartIsLinted(t *testing.T) {
+	for _, set := range valueSets {
+		result := harness.Run(t, "", harness.GoTool(t, helm), nil, "lint", "chart", "--strict", "--values",
+			filepath.Join("testdata", "chart", set+".yaml"))
+		require.Zero(t, result.Code, "%s%s", result.Stdout, result.Stderr)
+	}
+}
+
+// A number of a million is no float, whether it comes from a file or from the command line.
+func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
+	exponent := regexp.MustCompile(`[0-9]e\+[0-9]`)
+	for _, set := range valueSets {
+		require.NotRegexp(t, exponent, rendered(t, set))
+	}
+	text := rendered(t, "minimal", "--set", "settings.gateway.max_in_flight=1000000,settings.brake.rows=20000000")
+	all := manifests(t, text)
+	gateway := environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))
+	require.Equal(t, "1000000", gateway["FLASHSALE_GATEWAY_MAX_IN_FLIGHT"])
+	settle := environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))
+	require.Equal(t, "20000000", settle["FLASHSALE_BRAKE_ROWS"])
+}
+
+// podOf returns the spec of the pods of a workload.
+func podOf(t *testing.T, workload object) object {
+	t.Helper()
+	return at[object](t, workload, "spec", "template", "spec")
+}
+
+// processes are the pods of a rendered chart by the command that they run.
+func processes(t *testing.T, all map[string]object) map[string]object {
+	t.Helper()
+	pods := map[string]object{}
+	for key, one := range all {
+		switch one["kind"] {
+		case "Deployment", "Rollout", "Job":
+			pods[key] = podOf(t, one)
+		case "AnalysisTemplate":
+			for _, metric := range at[[]any](t, one, "spec", "metrics") {
+				if provider := at[object](t, metric, "provider"); provider["job"] != nil {
+					pods[key] = podOf(t, at[object](t, provider, "job"))
+				}
+			}
+		}
+	}
+	return pods
+}
+
+// Each process accepts its environment: no unknown name, no value out of range, nothing missing, and each secret from a file.
+func TestChartSettingsAreAccepted(t *testing.T) {
+	folder := t.TempDir()
+	secrets := map[string]string{"mysql.dsn": "u:p@tcp(db:3306)/flashsale", "admin.tokens": "ann:operator:0123456789abcdef-ann"}
+	for _, s := range settings.All() {
+		if s.Secret() {
+			text := secrets[s.Name]
+			if text == "" {
+				text = strings.Repeat("0123456789abcdef-"+s.Name, 3)
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(folder, s.Name), []byte(text), 0o600))
+		}
+	}
+	for _, set := range valueSets {
+		for key, pod := range processes(t, manifests(t, rendered(t, set))) {
+			args := at[[]any](t, pod, "containers", 0, "args")
+			command := args[0].(string)
+			environ := []string{}
+			for name, value := range environmentOf(t, pod) {
+				environ = append(environ, name+"="+strings.Replace(value, "/etc/flashsale/secrets", folder, 1))
+			}
+			source, _, err := settings.FromCommandLine(nil, environ)
+			require.NoError(t, err)
+			loaded, err := source.Load(command)
+			require.NoError(t, err, "%s: %s", set, key)
+			require.Empty(t, loaded.Warnings(), "%s: %s", set, key)
+			require.Equal(t, keysOf(t, pod), secretsIn(environ, folder), "%s: %s mounts what its environment names", set, key)
+		}
+	}
+}
+
+// keysOf returns the secrets that a pod mounts.
+func keysOf(t *testing.T, pod object) map[string]bool {
+	t.Helper()
+	keys := map[string]bool{}
+	for _, item := range at[[]any](t, pod, "volumes", 0, "secret", "items") {
+		require.Equal(t, at[string](t, item, "key"), at[string](t, item, "path"))
+		keys[at[string](t, item, "key")] = true
+	}
+	return keys
+}
+
+func secretsIn(environ []string, folder string) map[string]bool {
+	keys := map[string]bool{}
+	for _, entry := range environ {
+		if _, key, is := strings.Cut(entry, "="+folder+"/"); is {
+			keys[key] = true
+		}
+	}
+	return keys
+}
+
+// Every pod runs without rights, and no variable of a Service looks like a setting.
+func TestChartPodsHaveNoRights(t *testing.T) {
+	for _, set := range valueSets {
+		pods := processes(t, manifests(t, rendered(t, set)))
+		require.GreaterOrEqual(t, len(pods), 4, "gateway, settle, migrate, guard")
+		for key, pod := range pods {
+			require.Equal(t, false, pod["enableServiceLinks"], key)
+			require.Equal(t, false, pod["automountServiceAccountToken"], key)
+			require.Equal(t, true, at[bool](t, pod, "securityContext", "runAsNonRoot"), key)
+			require.Equal(t, "RuntimeDefault", at[string](t, pod, "securityContext", "seccompProfile", "type"), key)
+			for _, container := range at[[]any](t, pod, "containers") {
+				require.Equal(t, false, at[bool](t, container, "securityContext", "allowPrivilegeEscalation"), key)
+				require.Equal(t, true, at[bool](t, container, "securityContext", "readOnlyRootFilesystem"), key)
+				require.Equal(t, []any{"ALL"}, at[[]any](t, container, "securityContext", "capabilities", "drop"), key)
+			}
+		}
+	}
+}
+
+// A gateway has the time to sell on, to drain and to close; the time follows the setting in any spelling.
+func TestChartGivesAGatewayItsTimeToEnd(t *testing.T) {
+	for timeout, wanted := range map[string]int{"20s": 35, "1m30s": 105, "1500ms": 17, "5m": 315, "1m0.5s": 76} {
+		all := manifests(t, rendered(t, "minimal", "--set", "settings.gateway.shutdown_timeout="+timeout))
+		for _, process := range []string{"gateway", "settle"} {
+			pod := podOf(t, all["Deployment flashsale-"+process])
+			require.Equal(t, wanted, at[int](t, pod, "terminationGracePeriodSeconds"), "%s of %s", timeout, process)
+		}
+	}
+}
+
+// The upgrade asks before it migrates, and an operator can let one happen all the same.
+func TestChartAsksBeforeAnUpgrade(t *testing.T) {
+	all := manifests(t, rendered(t, "minimal"))
+	guard, migrate := all["Job flashsale-guard"], all["Job flashsale-migrate"]
+	require.Equal(t, "pre-upgrade", at[string](t, guard, "metadata", "annotations", "helm.sh/hook"))
+	require.Equal(t, "-10", at[string](t, guard, "metadata", "annotations", "helm.sh/hook-weight"))
+	require.Equal(t, "0", at[string](t, migrate, "metadata", "annotations", "helm.sh/hook-weight"))
+	args := at[[]any](t, podOf(t, guard), "containers", 0, "args")
+	require.Equal(t, []any{"sale", "armed", "--within", "1h", "--wait", "0s"}, args)
+	environment := environmentOf(t, podOf(t, guard))
+	require.Equal(t, "http://flashsale-operators:8081", environment["FLASHSALE_ADMIN_URL"])
+	require.NotContains(t, manifests(t, rendered(t, "minimal", "--set", "rolloutGuard.override=true")), "Job flashsale-guard")
+}
+
+// A canary asks before each step, and after the last one.
+func TestCanaryAsksBeforeEachStep(t *testing.T) {
+	all := manifests(t, rendered(t, "canary"))
+	steps := at[[]any](t, all["Rollout flashsale-gateway"], "spec", "strategy", "canary", "steps")
+	asked, weights := false, 0
+	for _, step := range steps {
+		one := step.(object)
+		switch {
+		case one["analysis"] != nil:
+			asked = true
+		case one["setWeight"] != nil:
+			require.True(t, asked, "weight %v without a question", one["setWeight"])
+			asked = false
+			weights++
+		}
+	}
+	require.Equal(t, 3, weights)
+	require.NotNil(t, steps[len(steps)-1].(object)["analysis"], "before all buyers get the new version")
+}
+
+// refusals are values that the chart refuses, with what its message names.
+var refusals = map[string][]string{
+	"settings.gateway.max_conections=5":                          {"settings", "gateway", "max_conections"},
+	"settings.gatway.max_connections=5":                          {"settings", "gatway"},
+	"settings.gateway.max_connections=0":                         {"max_connections", "minimum"},
+	"settings.gateway.max_connections=10000001":                  {"max_connections", "maximum"},
+	"settings.log.level=loud":                                    {"log", "level"},
+	"settings.gateway.shutdown_timeout=20":                       {"shutdown_timeout"},
+	"settings.mysql.dsn=secret":                                  {"settings", "mysql"},
+	"settings.redis.tls=yes":                                     {"redis", "tls"},
+	"settings.redis.addrs=null":                                  {"settings", "redis", "addrs"},
+	"secrets.keys={mysql.dsn,auth.hs256_secret}":                 {"secrets.keys", "needs admin.token"},
+	"secrets.keys={nonsense}":                                    {"secrets", "keys"},
+	"gateway.replica=2":                                          {"gateway", "replica"},
+	"gateway.autoscaling.kind=vpa":                               {"gateway", "autoscaling", "kind"},
+	"settle.autoscaling.min=0":                                   {"settle", "autoscaling", "min"},
+	"settle.autoscaling.max=9":                                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
+	"gateway.autoscaling.min=20":                                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
+	"gateway.autoscaling.kind=keda":                              {"metrics.prometheus"},
+	"canary.enabled=true":                                        {"canary.enabled needs route.enabled"},
+	"route.enabled=true":                                         {"route.parentRefs"},
+	"networkPolicy.enabled=true":                                 {"networkPolicy.stores"},
+	"settings.kafka.sasl_mechanism=PLAIN":                        {"secrets.keys", "kafka.sasl_password"},
+	"files[0].name=ca":                                           {"files ca"},
+	"schedule[0].name=x":                                         {"schedule"},
+	"image.pullPolicy=Sometimes":                                 {"image", "pullPolicy"},
+	"rolloutGuard.within=soon":                                   {"rolloutGuard", "within"},
+	"metrics.prometheus=prometheus:9090":                         {"metrics", "prometheus"},
+	"environment.PATH=x":                                         {"environment", "PATH"},
+	"imagee.tag=1":                                               {"imagee"},
+	"gateway.resources.requests.cpu=lots":                        {"gateway", "resources", "requests", "cpu"},
+	"canary.steps[0].weight=100,canary.steps[0].pause=forever":   {"canary", "steps"},
+	"settings.kafka.sasl_mechanism=GSSAPI":                       {"kafka", "sasl_mechanism"},
+	"gateway.trafficDistribution=Local":                          {"gateway", "trafficDistribution"},
+	"settings.auth.hs256_secret=0123456789abcdef0123456789abcde": {"settings", "auth", "hs256_secret"},
+}
+
+func TestChartRefusesWhatIsWrong(t *testing.T) {
+	for values, names := range refusals {
+		result := render(t, "minimal", "--set", values)
+		require.NotZero(t, result.Code, values)
+		for _, name := range names {
+			require.Contains(t, result.Stderr, name, values)
+		}
+	}
+	alone := harness.Run(t, "", harness.GoTool(t, helm), nil, "template", "flashsale", "chart")
+	require.NotZero(t, alone.Code)
+	require.Contains(t, alone.Stderr, "settings.redis.addrs")
+	wrong := render(t, "minimal", "--set",
+		"schedule[0].name=x,schedule[0].timezone=UTC,schedule[0].start=0 1 * * *,schedule[0].end=0 2 * * *,schedule[0].gateway=4")
+	require.NotZero(t, wrong.Code)
+	require.Contains(t, wrong.Stderr, "schedule x has gateways and needs gateway.autoscaling.kind keda")
+}
+
+// alertSource has the alerts for every Prometheus; the chart has a copy, because it reads only its own files.
+const (
+	alertSource = "alerts/flashsale.yaml"
+	alertFile   = "chart/files/alerts.yaml"
+)
+
+// The chart has the alerts, and each critical one rolls a canary back.
+func TestChartHasTheAlerts(t *testing.T) {
+	source, err := os.ReadFile(alertSource)
+	if !errors.Is(err, os.ErrNotExist) { // else the chart's file is the only one
+		require.NoError(t, err)
+		kept(t, alertFile, string(source))
+	}
+	var found struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr string
+				Labels      map[string]string
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, alertFile)), &found))
+	critical := map[string]bool{}
+	for _, group := range found.Groups {
+		for _, rule := range group.Rules {
+			if rule.Labels["severity"] == "critical" {
+				critical[strings.TrimSpace(rule.Expr)] = true
+			}
+		}
+	}
+	require.NotEmpty(t, critical)
+	queries := map[string]bool{}
+	analysis := manifests(t, rendered(t, "canary"))["AnalysisTemplate flashsale-alerts"]
+	for _, metric := range at[[]any](t, analysis, "spec", "metrics") {
+		queries[at[string](t, metric, "provider", "prometheus", "query")] = true
+	}
+	require.Equal(t, critical, queries)
+}
