@@ -77,7 +77,7 @@ var directions = map[string]direction{
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
 	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve",
-		"recovery", "settle", "events", "expiry", "admin", "console"},
+		"recovery", "settle", "events", "expiry", "admin", "console", "loadtest"},
 		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
 			"stores' room"},
 }
