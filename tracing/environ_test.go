@@ -13,6 +13,7 @@ const (
 	endpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	sampler        = "OTEL_TRACES_SAMPLER"
+	headers        = "OTEL_EXPORTER_OTLP_HEADERS"
 )
 
 // set sets the variables of a case, and one that turns tracing on where the case does not.
@@ -37,7 +38,7 @@ func TestWhatTurnsTracingOn(t *testing.T) {
 		"an endpoint without exporter": {map[string]string{"OTEL_TRACES_EXPORTER": "none"}, false},
 		"a disabled SDK":               {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, false},
 		"grpc":                         {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, true},
-		"headers":                      {map[string]string{"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20YTpi==, a-b = c"}, true},
+		"headers":                      {map[string]string{headers: "authorization=Basic%20YTpi==, a-b = c"}, true},
 		"a share":                      {map[string]string{sampler: "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1e-3"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,8 +73,8 @@ func TestWrongVariablesAreRefused(t *testing.T) {
 		"certificate":        {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "no such file"},
 		"no certificate":     {"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "environ_test.go", "has no certificate"},
 		"delay":              {"OTEL_BSP_SCHEDULE_DELAY", "5s", "is not a whole number from 1, in milliseconds"},
-		"header":             {"OTEL_EXPORTER_OTLP_HEADERS", "a=b,secret", "header 2 is not name=value"},
-		"header's name":      {"OTEL_EXPORTER_OTLP_HEADERS", "a b=c", "header 1 is not name=value"},
+		"header":             {headers, "a=b,secret", "header 2 is not name=value"},
+		"header's name":      {headers, "a b=c", "header 1 is not name=value"},
 		"header's escape":    {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=1%", "header 1 is not name=value"},
 		"resource":           {"OTEL_RESOURCE_ATTRIBUTES", "a", "missing value"},
 	} {

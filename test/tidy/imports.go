@@ -122,7 +122,8 @@ var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/sta
 var testsOfMay = map[string]direction{
 	"tracing": {[]string{"test/collector"}, "what arrives at a collector is the only proof of what was sent"},
 	"gateway": {[]string{"test/collector"}, "a tracer needs a collector that takes what it sends"},
-	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+	"admin": {[]string{"adminclient", "test/collector"},
+		"the operators' API is tested with the client that the commands use, and a tracer needs a collector"},
 	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
 		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
 	"recovery": {[]string{"kafka", "reserve", "test/fakes"},
