@@ -29,7 +29,7 @@ COVERED := 85
 N    ?= 1000
 SEED ?= 1
 
-.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs bench profile lint k6 cover docker clean
+.PHONY: help build dev test unit e2e race fuzz chaos crash sim model seeded-bugs compat bench profile lint k6 cover docker clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | \
@@ -81,7 +81,10 @@ model: ## prove that each rule of the protocol is needed, then search further (A
 seeded-bugs: ## compile in each bug of test/bugs and require its check to catch it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts, "-only servers" for Redis 8 and Valkey 9)
+compat: ## the suites on the servers that shops run: fetches or builds each, an hour or two (ARGS="-only mysql97" for a part)
+	go run ./test/compat/cmd $(ARGS)
+
+bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts, "-only servers,databases" for other kinds of them)
 	go test -count=1 -timeout 40m -run '^$$' -bench '^BenchmarkEngine$$' -benchtime 1x ./loadtest/bench -args $(ARGS)
 
 profile: ## CPU and allocation profiles of gateway and settle during a rush, in bin/profile

@@ -42,30 +42,32 @@ func (d *door) serve(route route) http.Handler {
 			writeProblem(w, problem)
 			return
 		}
-		span, status := d.beginSpan(c, route), http.StatusInternalServerError // of a handler that panics
-		defer func() { endSpan(span, status) }()
-		var err error
-		if !route.streamed {
-			c.body, err = readBody(w, c.r, d.bodyLimit)
-		}
-		if err == nil {
-			err = route.handle(c)
-		}
-		if err == nil {
-			status = http.StatusOK
+		span := d.beginSpan(c, route)
+		if span == nil {
+			d.handle(c, w, route)
 			return
 		}
-		d.noteRefused(c, route, err)
-		status = d.fail(c, err)
+		recorder := &statusRecorder{ResponseWriter: w, unwritten: http.StatusInternalServerError}
+		c.w = recorder
+		defer recorder.end(span)
+		d.handle(c, w, route)
+		recorder.unwritten = http.StatusOK
 	})
 }
 
-// endSpan ends the span of a request. As at the buyers' listener, only what this side has failed in is a failure.
-func endSpan(span *tracing.Span, status int) {
-	if status >= http.StatusInternalServerError {
-		span.Fail(http.StatusText(status))
+// handle reads the body, runs the route's handler and answers its error. The bound of the body needs the server's own writer.
+func (d *door) handle(c *call, w http.ResponseWriter, route route) {
+	var err error
+	if !route.streamed {
+		c.body, err = readBody(w, c.r, d.bodyLimit)
 	}
-	span.End()
+	if err == nil {
+		err = route.handle(c)
+	}
+	if err != nil {
+		d.noteRefused(c, route, err)
+		d.fail(c, err)
+	}
 }
 
 // beginSpan begins the span of a request that an operator may make, under the one that the operator's own program has begun.
@@ -85,16 +87,14 @@ func (d *door) beginSpan(c *call, route route) *tracing.Span {
 	return span
 }
 
-// fail answers an error, and returns the status. Faults of the stores are also logged, because the answer leaves out their
-// details.
-func (d *door) fail(c *call, err error) (status int) {
+// fail answers an error. Faults of the stores are also logged, because the answer leaves out their details.
+func (d *door) fail(c *call, err error) {
 	problem, fault := problemOf(err)
 	if fault {
 		d.log.Error("operators' request failed", "method", c.r.Method, "path", c.r.URL.Path, "request_id",
 			c.actor.RequestID, "trace_id", tracing.Current(c.r.Context()).Trace(), "error", err)
 	}
 	writeProblem(c.w, problem)
-	return problem.Status
 }
 
 // noteLimit bounds the writing of an entry of the trail.

@@ -14,8 +14,8 @@ import (
 const (
 	gatewayWithoutRedis    = "presses and look-ups of orders that have no row are answered 503 unavailable"
 	gatewayWithoutKafka    = "orders are answered held, and presses 503 unavailable once the journal is full"
-	gatewayWithoutDatabase = "sales go on as the gateway knows them; payments, cancellations and changes are answered 503; " +
-		"after 9 minutes the lease of the node id ends, and presses are answered 503 too"
+	gatewayWithoutDatabase = "sales go on as the gateway knows them; payments, cancellations, changes, look-ups of orders and " +
+		"repeated presses are answered 503; after 9 minutes the lease of the node id ends, and presses are answered 503 too"
 	settleWithoutRedis    = "orders settle; units that are given back are not for sale, and closed buckets stay closed"
 	settleWithoutKafka    = "orders stay held, and no order that is queued becomes a row"
 	settleWithoutDatabase = "no order that is queued becomes a row, and none expires"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -19,6 +20,10 @@ const probeBytes = 4 << 10
 
 // Run fails unless the answer is 200, and then prints what the process waits for.
 func (c Probe) Run(inv *invocation) error {
+	if at, err := url.Parse(c.URL); err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
+		return &exitError{ExitUsage, fmt.Errorf("probe: %q is not a URL with http or https, such as http://127.0.0.1:8080/readyz",
+			c.URL)}
+	}
 	ctx, cancel := context.WithTimeout(inv.ctx, c.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)

@@ -37,5 +37,9 @@ func TestProbe(t *testing.T) {
 	away := command(t, nil, "", "probe", "http://"+closedPort(t))
 	require.Equal(t, ExitFailed, away.code)
 	require.Contains(t, away.stderr, "refused")
-	require.Equal(t, ExitUsage, command(t, nil, "", "probe", "http://[").code)
+	for _, wrong := range []string{"http://[", "127.0.0.1:8080/readyz", "localhost:8080", "ftp://127.0.0.1/", ""} {
+		got := command(t, nil, "", "probe", wrong)
+		require.Equal(t, ExitUsage, got.code, wrong)
+		require.Contains(t, got.stderr, "is not a URL with http or https")
+	}
 }

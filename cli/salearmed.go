@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -36,7 +37,11 @@ func (c saleArmed) Run(inv *invocation) error {
 			return err
 		}
 	}
-	if len(armed) > 0 {
+	switch len(armed) {
+	case 0:
+	case 1:
+		return &exitError{ExitFailed, errors.New("1 sale is armed: no rollout before its window is over")}
+	default:
 		return &exitError{ExitFailed, fmt.Errorf("%d sales are armed: no rollout before their windows are over", len(armed))}
 	}
 	_, err = fmt.Fprintln(inv.stdout, "no sale is armed")

@@ -50,6 +50,7 @@ func TestSaleArmedStopsARollout(t *testing.T) {
 	none := command(t, environ, "", "sale", "armed", "--within", "0s")
 	require.Equal(t, ExitFailed, none.code)
 	require.NotContains(t, none.stdout, "soon")
+	require.Contains(t, none.stderr, "1 sale is armed")
 	require.Contains(t, command(t, environ, "", "sale", "armed", "--within", "4h").stdout, "later")
 	wrong := command(t, environ, "", "sale", "armed", "--within=-1s")
 	require.Equal(t, ExitUsage, wrong.code)

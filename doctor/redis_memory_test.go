@@ -24,8 +24,8 @@ func grown(t *testing.T, fill func(client rueidis.Client)) int64 {
 		require.NoError(t, err)
 		return n
 	}
-	fill(client) // once for the client's own buffers
-	server.MustDo(t, "FLUSHALL")
+	fill(client)                         // once for the client's own buffers
+	server.MustDo(t, "FLUSHALL", "SYNC") // Valkey frees the memory later by itself
 	before := used()
 	fill(client)
 	return (used() - before) / measured
@@ -33,7 +33,7 @@ func grown(t *testing.T, fill func(client rueidis.Client)) int64 {
 
 func buyer(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012d", uint32(n)*2654435761, n) }
 
-// A buyer of a list takes most of the constant, and not more.
+// A buyer of a list takes much of the constant, and not more.
 func TestBytesOfAListedBuyer(t *testing.T) {
 	bytes := grown(t, func(client rueidis.Client) {
 		for from := 0; from < measured; from += 1000 {
@@ -46,7 +46,7 @@ func TestBytesOfAListedBuyer(t *testing.T) {
 	})
 	t.Logf("%d bytes a listed buyer", bytes)
 	require.LessOrEqual(t, bytes, int64(listedBytes))
-	require.Greater(t, bytes, int64(listedBytes)/2)
+	require.Greater(t, bytes, int64(listedBytes)/3, "Valkey 9.1 takes 61 bytes, Redis 95")
 }
 
 // The same of an order in the journal: an entry has the record of a batch, with keys of 36 characters.

@@ -28,8 +28,8 @@ var processRights = []struct{ right, statement string }{
 // migrateRights are the rights that migrate needs beside those.
 var migrateRights = []string{"CREATE", "ALTER", "INDEX"}
 
-// readRights asks for every right on every table. Before the migration the server answers that the table is missing, and does
-// so only to an account that has the right.
+// readRights asks for every right on every table. Before the migration MySQL and MariaDB answer that the table is missing only
+// to an account that has the right; TiDB answers so to every account, and there the grants decide.
 func (r *databaseReader) readRights(ctx context.Context, schema Schema) {
 	rights := &r.facts.rights
 	rights.denied = map[string][]string{}
@@ -38,24 +38,24 @@ func (r *databaseReader) readRights(ctx context.Context, schema Schema) {
 		rights.err = err
 		return
 	}
+	grants, err := r.grants(ctx)
+	if err != nil {
+		rights.ddlErr = err
+	} else {
+		rights.ddl = missingOf(grants, r.facts.name, migrateRights)
+	}
 	for _, table := range tables {
 		for _, of := range processRights {
-			if err := r.tryRight(ctx, table, of.right, of.statement); err != nil {
+			if err := r.tryRight(ctx, table, of.right, of.statement, grants); err != nil {
 				rights.err = err
 				return
 			}
 		}
 	}
-	grants, err := r.grants(ctx)
-	if err != nil {
-		rights.ddlErr = err
-		return
-	}
-	rights.ddl = missingOf(grants, r.facts.name, migrateRights)
 }
 
 // tryRight notes a right that is denied. Its error means that the server stopped answering.
-func (r *databaseReader) tryRight(ctx context.Context, table, right, statement string) error {
+func (r *databaseReader) tryRight(ctx context.Context, table, right, statement string, grants []string) error {
 	if right == "UPDATE" {
 		column, err := r.columnOf(ctx, table)
 		if err != nil {
@@ -69,13 +69,21 @@ func (r *databaseReader) tryRight(ctx context.Context, table, right, statement s
 		return rows.Err()
 	}
 	switch n := number(err); {
-	case slices.Contains(deniedErrors, n):
+	case slices.Contains(deniedErrors, n),
+		n == errNoTable && r.isTiDB() && grants != nil && len(missingOf(grants, r.facts.name, []string{right})) > 0:
 		r.facts.rights.denied[right] = append(r.facts.rights.denied[right], table)
 		return nil
 	case n != 0:
 		return nil // a right is checked before the statement: missing tables, values without a default
 	}
 	return fmt.Errorf("ask for the right to %s %s: %w", right, table, err)
+}
+
+// errNoTable is the number of the error about a table that is not there.
+const errNoTable = 1146
+
+func (r *databaseReader) isTiDB() bool {
+	return flavour(r.facts.variables["version"], r.facts.variables["version_comment"]) == "TiDB"
 }
 
 const sqlColumn = "SELECT COALESCE(MIN(column_name), 'id') FROM information_schema.columns WHERE table_schema = DATABASE() AND " +

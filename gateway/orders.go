@@ -43,26 +43,22 @@ func (s *liveSale) held(h sale.Holding) (order sale.Order, ok bool) {
 	return s.order(h), true
 }
 
-// replayed answers a purchase whose key has an order already, with the present order. Without the database, Redis's state is
-// enough for an order that Redis took and still counts. It is not enough for an order that Redis has from the database, or
-// that Redis has released: only the database has its status.
+// replayed answers a purchase whose key has an order already, with the present order. While the database does not answer it is
+// unavailable: nobody else knows whether the order has a row, and the buyer may have been told so.
 func (g *Gateway) replayed(
 	ctx *fasthttp.RequestCtx, at location, live *liveSale, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {
 	limit, cancel := context.WithDeadline(context.Background(), ctx.Time().Add(answerWithin))
 	defer cancel()
-	row, found, databaseErr := g.lookups.ask(limit, a.OrderID)
-	if databaseErr != nil && a.CreatedAt.IsZero() {
+	row, found, err := g.lookups.ask(limit, a.OrderID)
+	if err != nil { // the buyer may have been told of a row: what Redis knows of the order could be older than that
 		return g.refuse(ctx, sale.OutcomeUnavailable)
 	}
 	if !found {
 		pending := sale.Holding{OrderID: a.OrderID, Lines: p.Lines, CreatedAt: a.CreatedAt, Status: sale.StatusHeld}
 		known, err := g.holding(limit, p.Bucket, p.Buyer, a.OrderID)
-		switch {
-		case err == nil && known != nil:
+		if err == nil && known != nil {
 			pending.Status = known.Status
-		case databaseErr != nil:
-			return g.refuse(ctx, sale.OutcomeUnavailable)
 		} // otherwise held: the weakest promise, which every order without a row has
 		row = g.waiters.recheckHeld(waiter{order: live.order(pending), bucket: p.Bucket, buyer: p.Buyer}, g.stopping)
 	}

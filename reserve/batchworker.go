@@ -40,13 +40,14 @@ func (w *batchWorker) run() {
 		w.beginSpan()
 		if exit, ok := w.prepare(); ok {
 			reply, end := w.callScript()
-			w.endSpan(reply, end)
 			w.queue.decided(w, end.ran, reply.Epoch, reply.Sequence)
 			exit(end.err)
 			if end.decided {
 				w.answerVerdicts(reply)
+				w.endSpan(reply, end)
 				w.publish()
 			} else {
+				w.endSpan(reply, end)
 				w.refuse(end.answer)
 			}
 		} else {

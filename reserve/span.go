@@ -33,7 +33,8 @@ func (w *batchWorker) beginSpan() {
 	w.span.Number("flashsale.purchases_sampled", int64(sampled))
 }
 
-// endSpan ends the span of a batch when Redis has decided it, or could not.
+// endSpan ends the span of a batch when Redis has decided it and the verdicts are read, or when it could not. A call that took
+// no order has no batch id.
 func (w *batchWorker) endSpan(reply scripts.ReserveReply, end ending) {
 	if w.span == nil {
 		return
@@ -45,6 +46,8 @@ func (w *batchWorker) endSpan(reply scripts.ReserveReply, end ending) {
 	if !end.decided {
 		w.span.Text("flashsale.outcome", end.answer.Outcome.String())
 		w.span.Fail("the batch was not decided")
+	} else if len(w.publications) > 0 {
+		w.span.Text("flashsale.batch", w.publications[0].batchID.String())
 	}
 	w.span.End()
 }

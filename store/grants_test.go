@@ -47,7 +47,7 @@ func TestGrants(t *testing.T) {
 	for _, missing := range migrateGrants {
 		rights := slices.DeleteFunc(slices.Clone(all), func(right string) bool { return right == missing })
 		err := grantee(t, server, "without_"+missing, rights).Migrate(t.Context())
-		require.ErrorContains(t, err, "denied", "without %s", missing)
+		requireDenied(t, err, "without "+missing)
 	}
 	migrates := grantee(t, server, "granted", all)
 	require.NoError(t, migrates.Migrate(t.Context()))
@@ -63,7 +63,7 @@ func TestGrants(t *testing.T) {
 		if err == nil {
 			_, err = less.RememberPayment(t.Context(), sale.OrderID(1000+i), "p")
 		}
-		require.ErrorContains(t, err, "denied", "without %s", missing)
+		requireDenied(t, err, "without "+missing)
 	}
 }
 
@@ -117,5 +117,12 @@ func TestGrantsOnAReplica(t *testing.T) {
 	require.NoError(t, err)
 	_, err = reader.BuyerOrders(t.Context(), "s", "phone", "ann", 0, 10)
 	require.NoError(t, err)
-	require.ErrorContains(t, reader.Beat(t.Context()), "denied")
+	requireDenied(t, reader.Beat(t.Context()), "without UPDATE")
+}
+
+// requireDenied: MySQL and MariaDB say that a right is denied, TiDB that its check fails.
+func requireDenied(t *testing.T, err error, what string) {
+	t.Helper()
+	require.Error(t, err, what)
+	require.Regexp(t, "denied|privilege check", err.Error(), what)
 }

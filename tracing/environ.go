@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // Variables of the OpenTelemetry specification that this package reads itself. The exporters read those of the connection
@@ -30,7 +30,8 @@ const (
 	varTracesCompress = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"
 )
 
-// prefixes are the beginnings of the variables that name files. The library goes on without a file that it cannot read.
+// prefixes are the beginnings of the variables of the connection. The library goes on without a file or a header that it cannot
+// read.
 var prefixes = []string{"OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_"}
 
 // numbers are the variables that hold whole numbers: milliseconds, or counts of spans.
@@ -116,34 +117,35 @@ func checkNumbers(names []string, least int, want string) error {
 	for _, name := range names {
 		value := os.Getenv(name)
 		if n, err := strconv.Atoi(value); value != "" && (err != nil || n < least || n > 1<<30) {
-			faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
+			faults = append(faults, fmt.Errorf("%s: %q is not %s%s", name, value, want, unitOf(name)))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// tokenSigns are the characters of a header's name besides letters and digits (RFC 9110, 5.6.2).
-const tokenSigns = "!#$%&'*+-.^_`|~"
+// unitOf returns the unit of a variable that holds a whole number, for its message.
+func unitOf(name string) string {
+	if strings.HasSuffix(name, "_TIMEOUT") || strings.HasSuffix(name, "_DELAY") {
+		return ", in milliseconds"
+	}
+	return ""
+}
 
-// checkHeaders checks the headers that the exporters send. The library leaves out one that it cannot read, and the collector
-// then refuses every span. The error does not repeat a header, because it may hold a password.
-func checkHeaders(variable string) error {
-	for i, pair := range strings.Split(os.Getenv(variable), ",") {
-		if strings.TrimSpace(pair) == "" {
-			continue
-		}
-		name, escaped, is := strings.Cut(pair, "=")
-		name = strings.TrimSpace(name)
-		value, err := url.PathUnescape(escaped)
-		switch {
-		case !is:
-			return fmt.Errorf("%s: header %d is not name=value", variable, i+1)
-		case name == "" || strings.ContainsFunc(name, func(r rune) bool {
-			return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') && !strings.ContainsRune(tokenSigns, r)
-		}):
-			return fmt.Errorf("%s: header %d has a name that no header can have", variable, i+1)
-		case err != nil || strings.ContainsFunc(strings.TrimSpace(value), unicode.IsControl):
-			return fmt.Errorf("%s: header %d has a value that no header can have; escape a %% as %%25", variable, i+1)
+// formOfHeader is the form of a header in the variables of headers: a token of RFC 9110, and a value that may be percent-encoded
+// and has no control characters, with which no request could be sent.
+var formOfHeader = regexp.MustCompile("^\\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+\\s*=" +
+	"(?:[^%[:cntrl:]]|%(?:[2-689A-Fa-f][0-9A-Fa-f]|7[0-9A-Ea-e]))*$")
+
+// checkHeaders checks the headers of requests to the collector. The library leaves out one that it cannot read, and the
+// collector then refuses every span. The error counts the header and does not show it, because a header holds a secret.
+func checkHeaders(name string) error {
+	text := strings.TrimSpace(os.Getenv(name))
+	if text == "" {
+		return nil
+	}
+	for i, header := range strings.Split(text, ",") {
+		if !formOfHeader.MatchString(header) {
+			return fmt.Errorf("%s: header %d is not name=value, such as authorization=Bearer%%20TOKEN", name, i+1)
 		}
 	}
 	return nil
@@ -184,6 +186,10 @@ const parentBasedPrefix = "parentbased_"
 func (s *setup) readSampler(variable func(...string) (string, string)) error {
 	name, value := variable(varSampler)
 	if value == "" {
+		if share, text := variable(varSamplerShare); text != "" {
+			return fmt.Errorf("%s: has no effect, and every trace is sampled, unless %s is traceidratio or %straceidratio",
+				share, name, parentBasedPrefix)
+		}
 		value = parentBasedPrefix + "always_on"
 	}
 	kind, parentBased := strings.CutPrefix(value, parentBasedPrefix)

@@ -52,6 +52,7 @@ var parts = []part{
 	{name: "overload", own: overload},
 	{name: "feed", own: feed},
 	{name: "servers", own: servers, apart: true},
+	{name: "databases", own: databases, apart: true},
 }
 
 // BenchmarkEngine takes every figure once, prints the table and the same as one line of JSON, and fails when a target
@@ -134,7 +135,7 @@ func (p part) figures(b *testing.B, s *stack) []*Figure {
 		figures = p.own(b)
 	}
 	for _, f := range figures {
-		say("%s: %s ± %s", f.Name, short(f.Median()), short(f.Noise()))
+		say("%s: %s ± %s", f.Name, Short(f.Median()), Short(f.Noise()))
 	}
 	return figures
 }

@@ -81,7 +81,7 @@ func (s *stack) firstPages() []*Figure {
 				figure.Ours = append(figure.Ours, float64(time.Since(began).Microseconds())/1000)
 			}
 		}
-		say("%s: %s ms", figure.Name, short(figure.Median()))
+		say("%s: %s ms", figure.Name, Short(figure.Median()))
 		if slowest.Ours == nil || figure.Median() > slowest.Median() {
 			slowest.Ours = slices.Clone(figure.Ours)
 		}

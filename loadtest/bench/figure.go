@@ -77,9 +77,9 @@ func (f *Figure) wanted() string {
 	case f.Target == 0:
 		return ""
 	case f.Least:
-		return "≥ " + short(f.Target)
+		return "≥ " + Short(f.Target)
 	}
-	return "≤ " + short(f.Target)
+	return "≤ " + Short(f.Target)
 }
 
 func median(values []float64) float64 {
@@ -94,8 +94,8 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// short returns a number with its significant digits.
-func short(n float64) string {
+// Short returns a number with its significant digits.
+func Short(n float64) string {
 	switch {
 	case n >= 1000:
 		return fmt.Sprintf("%.0f", n)

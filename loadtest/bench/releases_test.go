@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"fmt"
 	"testing"
 	"time"
@@ -9,30 +8,28 @@ import (
 	"flashsale/test/harness"
 )
 
-// contender is one deployment on a server of Redis's protocol.
+// contender is one deployment on a kind of server that is compared with others.
 type contender struct {
 	*stack
 	few, many *Figure
 }
 
 // servers compares servers of Redis's protocol: this machine's Redis, and two that it fetches. Each has a deployment of its
-// own; Kafka and MariaDB are shared, and the repetitions alternate.
+// own; Kafka and MariaDB are shared, and the repetitions alternate. The names begin with the kinds', for the table of
+// test/compat.
 func servers(b *testing.B) []*Figure {
 	kafka, mariadb := harness.Kafka(b, brokerJVM...), harness.MariaDB(b)
 	var contenders []*contender
 	var figures []*Figure
-	for n, redis := range []*harness.RedisServer{
-		harness.Redis(b), harness.RedisOf(b, harness.Redis8()), harness.RedisOf(b, harness.Valkey9()),
-	} {
+	for n, kind := range []string{"redis-7.0", "redis-8.0", "valkey-9.1"} {
 		c := &contender{stack: newStack(b, deployment{
-			name: fmt.Sprint(namespace, n), server: redis, kafka: kafka, mariadb: mariadb,
+			name: fmt.Sprint(namespace, n), server: harness.RedisOf(b, kind), kafka: kafka, mariadb: mariadb,
 		})}
 		c.openSale("rush", 10_000_000)
 		c.preloadMany("many", 100)
 		c.setRules()
-		name := releaseOf(b, redis)
-		c.few = &Figure{Name: "accept on " + name + ", 1 SKU: the server", Unit: "CPU µs an order"}
-		c.many = &Figure{Name: "  100 SKUs", Unit: "CPU µs an order"}
+		c.few = &Figure{Name: kind + ": accept, the server", Unit: "CPU µs an order"}
+		c.many = &Figure{Name: kind + ": accept of 100 SKUs, the server", Unit: "CPU µs an order"}
 		contenders, figures = append(contenders, c), append(figures, c.few, c.many)
 	}
 	contenders[len(contenders)-1].few.Target = 2.6
@@ -57,12 +54,27 @@ func (c *contender) serverCost(saleID string, asks asking) float64 {
 	return perRequest(used[1], count.Answers)
 }
 
-// releaseOf names a server with its version.
-func releaseOf(b *testing.B, redis *harness.RedisServer) string {
-	b.Helper()
-	fields := redis.Info(b, "server")
-	if valkey := fields["valkey_version"]; valkey != "" {
-		return "Valkey " + valkey
+// databases compares kinds of databases by the rows that settlement writes: this machine's MariaDB, and those that it fetches
+// or builds. Each has a deployment of its own; Kafka and Redis are shared, and the repetitions alternate.
+func databases(b *testing.B) []*Figure {
+	kafka, redis := harness.Kafka(b, brokerJVM...), harness.Redis(b)
+	var contenders []*contender
+	var figures []*Figure
+	for n, kind := range []string{"mariadb-10.11", "mariadb-11.8", "mysql-9.7", "galera-10.11", "tidb-8"} {
+		c := &contender{stack: newStack(b, deployment{
+			name: fmt.Sprint(namespace, n), server: redis, kafka: kafka, mariadb: harness.MariaDBOf(b, kind),
+		})}
+		c.openSale("rush", 10_000_000)
+		c.setRules()
+		c.few = &Figure{Name: kind + ": settle", Unit: "rows/s"}
+		contenders, figures = append(contenders, c), append(figures, c.few)
 	}
-	return "Redis " + cmp.Or(fields["redis_version"], "of no version")
+	for range repetitions {
+		for _, c := range contenders {
+			rate, _ := c.settleBacklog("rush", one("phone"), c.settle.Pause, c.settle.Continue)
+			c.finish("rush")
+			c.few.Ours = append(c.few.Ours, rate)
+		}
+	}
+	return figures
 }

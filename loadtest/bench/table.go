@@ -34,10 +34,10 @@ func (r *Results) WriteTo(w io.Writer) (int64, error) {
 	for _, f := range r.Figures {
 		base := ""
 		if len(f.Base) > 0 {
-			base = short(median(f.Base))
+			base = Short(median(f.Base))
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			f.Name, f.Unit, short(median(f.Ours)), base, short(f.Median()), short(f.Noise()), f.wanted(), f.verdict())
+			f.Name, f.Unit, Short(median(f.Ours)), base, Short(f.Median()), Short(f.Noise()), f.wanted(), f.verdict())
 	}
 	if err := table.Flush(); err != nil {
 		return 0, fmt.Errorf("format table: %w", err)

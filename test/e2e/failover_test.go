@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/sale"
+	"flashsale/test/buyers"
 	"flashsale/test/check"
 	"flashsale/test/harness"
 )
@@ -30,15 +32,17 @@ const (
 func TestSentinelFailover(t *testing.T) {
 	sentinels := harness.SentinelSet(t, 2, "--appendfsync", "always")
 	s := newStack(t, servers{Sentinels: sentinels}).run(2, 1)
-	failOver(s, 1, 1, sentinels.Primary, sentinels.Nodes)
+	failOver(s, 1, 1, func(string) *harness.RedisServer { return sentinels.Primary() }, sentinels.Nodes)
 }
 
-// TestClusterFailover: the same with a primary of a Redis Cluster, whose replica takes its slots.
+// TestClusterFailover: the same with the primary of a Redis Cluster that has the sale's first bucket; its replica takes its
+// slots.
 func TestClusterFailover(t *testing.T) {
 	nodes := harness.RedisClusterWithReplicas(t, 3, "--appendfsync", "always")
 	s := newStack(t, servers{Redis: nodes}).run(2, 1)
-	failOver(s, 4, 3, func() *harness.RedisServer {
-		pair := []*harness.RedisServer{nodes[0], nodes[3]}
+	failOver(s, 4, 3, func(saleID string) *harness.RedisServer {
+		at := harness.SlotOwner(t, nodes, 3, s.shelves(saleID, 0))
+		pair := []*harness.RedisServer{nodes[at], nodes[at+3]}
 		i := slices.IndexFunc(pair, (*harness.RedisServer).Leads)
 		if i < 0 {
 			return nil
@@ -47,8 +51,9 @@ func TestClusterFailover(t *testing.T) {
 	}, nodes)
 }
 
-// failOver kills the present primary in the middle of the rush of each round.
-func failOver(s *stack, buckets, primaries int, primary func() *harness.RedisServer, nodes []*harness.RedisServer) {
+// failOver kills the present primary of a sale's first bucket in the middle of the rush of each round.
+func failOver(s *stack, buckets, primaries int, primaryOf func(saleID string) *harness.RedisServer,
+	nodes []*harness.RedisServer) {
 	s.t.Helper()
 	var took []time.Duration
 	for round := range *failoverRounds {
@@ -57,10 +62,11 @@ func failOver(s *stack, buckets, primaries int, primary func() *harness.RedisSer
 		d.Buckets = buckets
 		s.open(name, d)
 		c := newCrowd(s, name, failoverBuyers)
+		primary := func() *harness.RedisServer { return primaryOf(name) }
 		old := primary()
 		require.NotNil(s.t, old)
 		var f failover
-		c.OnTaken(failoverUnits/4, func() { f = c.killed(old, primary) })
+		c.OnTaken(failoverUnits/4, func() { f = c.killed(old, buckets, primary) })
 		c.rush(c.presses(uint64(round), 0, []string{"phone"}, single))
 		require.False(s.t, f.sold.IsZero(), "nothing was sold within %v of the new primary; answers: %v", sellsWithin, c.codes())
 		took = append(took, f.sold.Sub(f.promoted))
@@ -85,8 +91,9 @@ type failover struct{ killed, promoted, sold time.Time }
 // lostBefore is the lag within which a replica may lack writes of the primary that was killed.
 const lostBefore = 2 * time.Second
 
-// killed kills a primary and waits for another, and then until a buyer who presses for the first time gets a unit.
-func (c *crowd) killed(old *harness.RedisServer, primary func() *harness.RedisServer) (f failover) {
+// killed kills a primary and waits for another, and then until a buyer who presses for the first time, at home in the first
+// bucket, gets a unit: other buckets may be on other servers, and never stop.
+func (c *crowd) killed(old *harness.RedisServer, buckets int, primary func() *harness.RedisServer) (f failover) {
 	old.Kill()
 	f.killed = time.Now()
 	assert.Eventually(c.s.t, func() bool { p := primary(); return p != nil && p != old }, time.Minute, 5*time.Millisecond)
@@ -95,7 +102,9 @@ func (c *crowd) killed(old *harness.RedisServer, primary func() *harness.RedisSe
 	defer with.Close()
 	late := c.buyers
 	assert.Eventually(c.s.t, func() bool {
-		late++
+		for late++; sale.HomeBucket(buyers.Name(late), buckets) != 0; {
+			late++
+		}
 		answer := c.Ask(with, c.press(late, 0))
 		if answer.Status == 202 {
 			f.sold = time.Now()

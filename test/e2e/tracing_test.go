@@ -69,6 +69,9 @@ func TestOneTraceFromTheSocketToTheRow(t *testing.T) {
 	require.True(t, press.LinksTo(reserve))
 	publish := arrives(t, c, "publish "+s.Name+".orders", inTrace)
 	require.True(t, publish.Under(reserve))
+	for _, span := range []collector.Span{press, reserve, publish} {
+		require.Equal(t, o.OrderID, span.Attribute("flashsale.batch"), span.Name)
+	}
 	settle := arrives(t, c, "settle", inTrace)
 	require.True(t, settle.Under(publish))
 	require.Equal(t, "flashsale-settle", settle.Service)

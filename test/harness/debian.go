@@ -14,39 +14,68 @@ const debianKeyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 // releasedProgram is a program of a Debian release that need not be this machine's. It runs on the release's own libraries,
 // by their loader, and nothing of it is installed.
-type releasedProgram struct{ release, debianPackage, name string }
-
-// command returns the program's command line, fetching the package and what it depends on into the cache at the first use.
-func (p releasedProgram) command() ([]string, error) {
-	cache, err := cacheFolder()
-	if err != nil {
-		return nil, err
-	}
-	home := filepath.Join(cache, "debian-"+p.release+"-"+p.debianPackage)
-	fetched := func() bool { return isFolder(home) }
-	if err := once("debian", fetched, func() error { return build(home, p.fetch) }); err != nil {
-		return nil, fmt.Errorf("fetch %s of Debian %s: %w", p.debianPackage, p.release, err)
-	}
-	loader, err := loaderOf(home)
-	if err != nil {
-		return nil, err
-	}
-	return []string{loader, "--library-path", filepath.Dir(loader), filepath.Join(home, "usr", "bin", p.name)}, nil
+type releasedProgram struct {
+	release  string
+	packages string // separated by spaces; the first names the folder
+	path     string // of the program below the root of the system, such as "usr/bin/redis-server"
 }
 
-// loaderOf returns the loader of the C library in an unpacked system; the other libraries are in the same folder.
-func loaderOf(home string) (string, error) {
-	found, err := filepath.Glob(filepath.Join(home, "usr", "lib", "*-linux-gnu*", "ld-linux-*"))
-	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("%s: %d loaders, expected one", home, len(found))
+// command returns the program's command line, fetching the packages and what they depend on into the cache at the first use.
+func (p releasedProgram) command() ([]string, error) {
+	home, err := p.home()
+	if err != nil {
+		return nil, err
 	}
+	loader, folders, err := librariesOf(home)
+	if err != nil {
+		return nil, err
+	}
+	return []string{loader, "--library-path", strings.Join(folders, ":"), filepath.Join(home, p.path)}, nil
+}
+
+// home returns the folder of the unpacked system, fetching it at the first use.
+func (p releasedProgram) home() (string, error) {
+	cache, err := cacheFolder()
 	if err != nil {
 		return "", err
 	}
-	return found[0], nil
+	first, _, _ := strings.Cut(p.packages, " ")
+	home := filepath.Join(cache, "debian-"+p.release+"-"+first)
+	fetched := func() bool { return isFolder(home) }
+	if err := once("debian", fetched, func() error { return build(home, p.fetch) }); err != nil {
+		return "", fmt.Errorf("fetch %s of Debian %s: %w", p.packages, p.release, err)
+	}
+	return home, nil
 }
 
-// fetch downloads the package with all that it depends on, by apt with lists and an empty system of their own, and unpacks
+// librariesOf returns the loader of the C library in an unpacked system and the folders of the libraries. Releases before
+// trixie keep some of them in /lib.
+func librariesOf(home string) (loader string, folders []string, err error) {
+	for _, root := range []string{"usr/lib", "lib"} {
+		loaders, err := filepath.Glob(filepath.Join(home, root, "*-linux-gnu*", "ld-linux-*"))
+		if err != nil {
+			return "", nil, err
+		}
+		for _, found := range loaders {
+			if loader != "" {
+				return "", nil, fmt.Errorf("%s: more than one loader", home)
+			}
+			loader = found
+		}
+	}
+	if loader == "" {
+		return "", nil, fmt.Errorf("%s: no loader", home)
+	}
+	triplet := filepath.Base(filepath.Dir(loader))
+	for _, folder := range []string{"usr/lib/" + triplet, "lib/" + triplet, "usr/lib/mysql/private"} {
+		if isFolder(filepath.Join(home, folder)) {
+			folders = append(folders, filepath.Join(home, folder))
+		}
+	}
+	return loader, folders, nil
+}
+
+// fetch downloads the packages with all that they depend on, by apt with lists and an empty system of their own, and unpacks
 // them into dir.
 func (p releasedProgram) fetch(dir string) error {
 	work, err := os.MkdirTemp("", "flashsale-debian-")
@@ -58,7 +87,8 @@ func (p releasedProgram) fetch(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range [][]string{{"update"}, {"install", "--download-only", "-y", p.debianPackage}} {
+	fetch := append([]string{"install", "--download-only", "-y"}, strings.Fields(p.packages)...)
+	for _, step := range [][]string{{"update"}, fetch} {
 		if err := run("apt-get", append(append([]string{"-qq"}, options...), step...)...); err != nil {
 			return err
 		}

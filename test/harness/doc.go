@@ -6,8 +6,9 @@
 // through Maven into the user's cache folder). When all three fail, the test fails and prints the command that installs the
 // server: a missing server never skips a test.
 //
-// RedisOf starts a server of another release of Debian, for comparisons: it fetches packages into the cache folder and installs
-// nothing. No test uses it.
+// FLASHSALE_TEST_SERVERS chooses another kind of server for a role, see kinds.go: Redis and MariaDB are the names of the roles
+// in this package, whatever serves them. What a kind needs is fetched from other releases of Debian, or built, into the cache
+// folder, and runs from there; nothing is installed. RedisOf and MariaDBOf start a kind by its name, for comparisons.
 //
 // Two kinds of servers:
 //

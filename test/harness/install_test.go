@@ -70,7 +70,7 @@ func TestAMissingServerSaysWhatToType(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "apt-get install --no-install-recommends no-such-package")
 	assert.Contains(t, err.Error(), "FLASHSALE_TEST_NONE=host:port")
-	_, err = readShare("no-such-file.sql")
+	_, err = readShare(t.TempDir(), "no-such-file.sql")
 	require.Error(t, err)
 }
 

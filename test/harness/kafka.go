@@ -2,10 +2,8 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,13 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const (
-	kafkaVersion = "4.1.1"
-	kafkaScala   = "2.13"
-	// kafkaCluster is the cluster id of every broker of the harness; they never meet, and one id lets them share a
-	// formatted folder.
-	kafkaCluster = "Zmxhc2hzYWxlLWhhcm5lcw"
-)
+// kafkaCluster is the cluster id of every broker of the harness; those of two tests never meet, and one id lets them share
+// a formatted folder.
+const kafkaCluster = "Zmxhc2hzYWxlLWhhcm5lcw"
 
 // KafkaServer is a Kafka broker that serves tests. Brokers are host:port addresses.
 type KafkaServer struct {
@@ -41,11 +35,11 @@ func Kafka(t testing.TB, jvm ...string) *KafkaServer {
 }
 
 func newKafka(t testing.TB, jvm []string) (*KafkaServer, error) {
-	java, libs, err := kafkaProgram()
+	installed, err := chosenKafka()
 	if err != nil {
 		return nil, err
 	}
-	template, err := kafkaTemplate(java, libs)
+	template, err := installed.template()
 	if err != nil {
 		return nil, err
 	}
@@ -67,16 +61,17 @@ func newKafka(t testing.TB, jvm []string) (*KafkaServer, error) {
 	if err := os.WriteFile(settings, kafkaSettings(data, port, controller), 0o644); err != nil {
 		return nil, err
 	}
-	s.process = &Process{Dir: s.Dir, path: java, args: kafkaCommand(libs, jvm, "kafka.Kafka", settings), name: "kafka", tb: t}
+	s.process = &Process{Dir: s.Dir, path: installed.java, args: installed.command(jvm, "kafka.Kafka", settings), name: "kafka",
+		tb: t}
 	s.ready = s.serves
 	return s, nil
 }
 
-// kafkaCommand is the JVM's command line: the serial collector and the first compiler only, because a test broker lives
+// command is the JVM's command line: the serial collector and the first compiler only, because a test broker lives
 // for seconds and shares two cores with the code under test.
-func kafkaCommand(libs string, jvm []string, class string, args ...string) []string {
+func (k kafkaInstallation) command(jvm []string, class string, args ...string) []string {
 	command := append([]string{"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}, jvm...)
-	return append(append(command, "-cp", filepath.Join(libs, "*"), class), args...)
+	return append(append(command, "-cp", filepath.Join(k.libs, "*"), class), args...)
 }
 
 func kafkaSettings(data string, port, controller int) []byte {
@@ -123,74 +118,6 @@ func (s *KafkaServer) answers(newClient func() (*kgo.Client, error)) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	return client.Ping(ctx)
-}
-
-// kafkaProgram returns java and the folder of Kafka's jars: of an installation that KAFKA_HOME names, else of the cache,
-// filled by Maven at the first use.
-func kafkaProgram() (java, libs string, err error) {
-	if java = findProgram("java"); java == "" {
-		return "", "", errors.New("java is missing: type `apt-get install --no-install-recommends " +
-			"openjdk-17-jre-headless`, or set FLASHSALE_TEST_KAFKA=host:port")
-	}
-	if home := os.Getenv("KAFKA_HOME"); home != "" {
-		return java, filepath.Join(home, "libs"), nil
-	}
-	cache, err := cacheFolder()
-	if err != nil {
-		return "", "", err
-	}
-	home := filepath.Join(cache, "kafka-"+kafkaVersion)
-	err = once("kafka", func() bool { return isFolder(home) }, func() error { return build(home, downloadKafka) })
-	return java, filepath.Join(home, "libs"), err
-}
-
-const kafkaPOM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>flashsale</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_%s</artifactId><version>%s</version>
-</dependency></dependencies></project>
-`
-
-func downloadKafka(dir string) error {
-	maven := findProgram("mvn")
-	if maven == "" {
-		return errors.New("mvn is missing: type `apt-get install --no-install-recommends maven`, " +
-			"or set KAFKA_HOME to a Kafka " + kafkaVersion + ", or FLASHSALE_TEST_KAFKA=host:port")
-	}
-	pom := filepath.Join(dir, "pom.xml")
-	if err := os.WriteFile(pom, fmt.Appendf(nil, kafkaPOM, kafkaScala, kafkaVersion), 0o644); err != nil {
-		return err
-	}
-	cmd := exec.Command(maven, "-q", "-B", "-f", pom, "dependency:copy-dependencies",
-		"-DoutputDirectory="+filepath.Join(dir, "libs"))
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("download Kafka with Maven: %w\n%s", err, Tail(string(output)))
-	}
-	return nil
-}
-
-// kafkaTemplate returns a formatted folder to copy: formatting starts a JVM of its own.
-func kafkaTemplate(java, libs string) (string, error) {
-	cache, err := cacheFolder()
-	if err != nil {
-		return "", err
-	}
-	template := filepath.Join(cache, "kafka-"+kafkaVersion+"-formatted")
-	err = once("kafka-format", func() bool { return isFolder(template) }, func() error {
-		return build(template, func(dir string) error { return formatKafka(java, libs, dir) })
-	})
-	return template, err
-}
-
-func formatKafka(java, libs, dir string) error {
-	settings := dir + ".properties"
-	if err := os.WriteFile(settings, kafkaSettings(dir, lowestPort, lowestPort+1), 0o644); err != nil {
-		return err
-	}
-	args := kafkaCommand(libs, nil, "kafka.tools.StorageTool", "format", "-t", kafkaCluster, "-c", settings)
-	if output, err := exec.Command(java, args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("format the folder of Kafka: %w\n%s", err, Tail(string(output)))
-	}
-	return os.Remove(settings)
 }
 
 // foreignKafka takes the brokers of the environment.

@@ -18,11 +18,11 @@ type KafkaNode struct {
 // advertise maps the address of each broker to the one in the metadata, which may be a proxy's.
 func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string) []*KafkaNode {
 	t.Helper()
-	java, libs, err := kafkaProgram()
+	installed, err := chosenKafka()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := kafkaTemplate(java, libs)
+	template, err := installed.template()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,8 @@ func KafkaCluster(t testing.TB, nodes int, advertise func(direct string) string)
 		if err := os.WriteFile(settings, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		n.process = &Process{Dir: n.Dir, path: java, args: kafkaCommand(libs, nil, "kafka.Kafka", settings), name: "kafka", tb: t}
+		command := installed.command(nil, "kafka.Kafka", settings)
+		n.process = &Process{Dir: n.Dir, path: installed.java, args: command, name: "kafka", tb: t}
 		n.ready = n.direct
 		t.Cleanup(n.Kill)
 		cluster[i] = n

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -102,8 +103,35 @@ func (p *Process) Term() int {
 	return p.ExitCode()
 }
 
-// Pause stops the process (SIGSTOP): connections stay open and get no answer.
-func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+// Pause stops the process (SIGSTOP) and waits until every thread of it stands: connections stay open and get no answer.
+func (p *Process) Pause() {
+	p.tb.Helper()
+	p.signal(syscall.SIGSTOP)
+	if err := p.until(p.stands); err != nil {
+		p.tb.Error(err)
+	}
+}
+
+// stands returns nil when no thread of the process runs. A system without /proc does not tell.
+func (p *Process) stands() error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+	if err != nil {
+		return err
+	}
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // the thread has ended
+		}
+		if err != nil {
+			return err
+		}
+		if state := text[bytes.LastIndexByte(text, ')')+1:]; !bytes.HasPrefix(state, []byte(" T")) {
+			return fmt.Errorf("%s runs", name)
+		}
+	}
+	return nil
+}
 
 // Hangup sends SIGHUP, as the loss of its terminal does.
 func (p *Process) Hangup() { p.signal(syscall.SIGHUP) }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 // RedisServer is a Redis that serves tests. Addr is host:port.
 type RedisServer struct {
 	server
-	Addr string
-	tls  *tls.Config // nil: without TLS
+	Addr    string
+	bus     int         // port of the cluster bus; 0 outside of clusters
+	tls     *tls.Config // nil: without TLS
+	loading []string    // what comes before the options of the server on its command line
 }
 
 // Redis starts a private Redis with an append-only file (everysec) and noeviction; args are further options of
@@ -29,24 +32,14 @@ func Redis(t testing.TB, args ...string) *RedisServer {
 	return s
 }
 
-// RedisRelease is a server of Redis's protocol in a release of Debian.
-type RedisRelease releasedProgram
-
-// Redis8 is the Redis of Debian 13.
-func Redis8() RedisRelease { return RedisRelease{"trixie", "redis-server", "redis-server"} }
-
-// Valkey9 is the Valkey that Debian is preparing for its next release.
-func Valkey9() RedisRelease { return RedisRelease{"sid", "valkey-server", "valkey-server"} }
-
-// RedisOf is Redis with a server of another release, which it fetches at the first use: for comparisons outside of tests,
-// which never depend on it.
-func RedisOf(t testing.TB, release RedisRelease, args ...string) *RedisServer {
+// RedisOf is Redis with the kind of that name, whatever the environment chooses: for comparisons.
+func RedisOf(t testing.TB, kind string, args ...string) *RedisServer {
 	t.Helper()
-	command, err := releasedProgram(release).command()
+	found, err := kindOf(RoleRedis, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newRedisBy(t, command, args)
+	s, err := newRedisOf(t, found, args)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +47,52 @@ func RedisOf(t testing.TB, release RedisRelease, args ...string) *RedisServer {
 	return s
 }
 
+// newRedis prepares one server of the chosen kind, a single one also where the kind is a cluster.
 func newRedis(t testing.TB, args []string) (*RedisServer, error) {
-	path, err := program("redis-server", "redis-server", "FLASHSALE_TEST_REDIS=host:port")
+	kind, err := Chosen(RoleRedis)
 	if err != nil {
 		return nil, err
 	}
-	return newRedisBy(t, []string{path}, args)
+	return newRedisOf(t, kind, args)
+}
+
+// redisReleases are the kinds that are not this machine's own package.
+var redisReleases = map[string]releasedProgram{
+	"redis-8.0":  {"trixie", "redis-server", "usr/bin/redis-server"},
+	"valkey-9.1": {"sid", "valkey-server", "usr/bin/valkey-server"},
+}
+
+func newRedisOf(t testing.TB, kind Kind, args []string) (*RedisServer, error) {
+	name, _ := kind.base()
+	var command []string
+	if released, is := redisReleases[name]; is {
+		found, err := released.command()
+		if err != nil {
+			return nil, err
+		}
+		command = found
+	} else {
+		path, err := program("redis-server", "redis-server", "FLASHSALE_TEST_REDIS=host:port")
+		if err != nil {
+			return nil, err
+		}
+		command = []string{path}
+	}
+	s, err := newRedisBy(t, command, args)
+	if err == nil {
+		s.verify = func() error { return kind.suits(s.version()) }
+	}
+	return s, err
+}
+
+// version returns what the server reports, without the product: "" when it does not answer. Valkey has a field of its own
+// beside the version of Redis whose protocol it speaks.
+func (s *RedisServer) version() string {
+	fields, err := s.fields("server")
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(fields["valkey_version"], fields["redis_version"])
 }
 
 // newRedisBy prepares a server that a command line starts.
@@ -68,7 +101,7 @@ func newRedisBy(t testing.TB, command, args []string) (*RedisServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &RedisServer{Addr: loopback(port)}
+	s := &RedisServer{Addr: loopback(port), loading: command[1:]}
 	s.Dir = folder(t, "redis")
 	options := slices.Concat(command[1:], []string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--loglevel", "notice",
@@ -102,9 +135,21 @@ func (s *RedisServer) MustDo(t testing.TB, args ...string) any {
 // Info returns the fields of one section of INFO.
 func (s *RedisServer) Info(t testing.TB, section string) map[string]string {
 	t.Helper()
-	text, is := s.MustDo(t, "INFO", section).(string)
+	fields, err := s.fields(section)
+	if err != nil {
+		t.Fatalf("redis INFO %s: %v", section, err)
+	}
+	return fields
+}
+
+func (s *RedisServer) fields(section string) (map[string]string, error) {
+	answer, err := s.Do("INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	text, is := answer.(string)
 	if !is {
-		t.Fatalf("redis INFO %s: not a text", section)
+		return nil, errors.New("the answer is not a text")
 	}
 	fields := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -112,7 +157,7 @@ func (s *RedisServer) Info(t testing.TB, section string) map[string]string {
 			fields[name] = value
 		}
 	}
-	return fields
+	return fields, nil
 }
 
 // CPU returns the seconds of CPU that the server has used.
@@ -128,54 +173,4 @@ func (s *RedisServer) CPU(t testing.TB) float64 {
 		total += seconds
 	}
 	return total
-}
-
-const hashSlots = 16384
-
-// RedisCluster starts a cluster of masters that share the hash slots evenly, and waits until every node reports the
-// complete cluster.
-func RedisCluster(t testing.TB, nodes int, args ...string) []*RedisServer {
-	t.Helper()
-	cluster := make([]*RedisServer, nodes)
-	for i := range cluster {
-		bus, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cluster[i] = Redis(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000",
-		}, args...)...)
-		first, last := hashSlots*i/nodes, hashSlots*(i+1)/nodes-1
-		cluster[i].MustDo(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
-		cluster[i].MustDo(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
-		meet(t, cluster[0], cluster[i], bus)
-	}
-	for _, node := range cluster {
-		node.ready = func() error { return knowsCluster(node, nodes) }
-		if err := node.process.until(node.ready); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cluster
-}
-
-func meet(t testing.TB, first, node *RedisServer, bus int) {
-	t.Helper()
-	if first == node {
-		return
-	}
-	host, port, _ := strings.Cut(node.Addr, ":")
-	first.MustDo(t, "CLUSTER", "MEET", host, port, strconv.Itoa(bus))
-}
-
-func knowsCluster(node *RedisServer, nodes int) error {
-	info, err := node.Do("CLUSTER", "INFO")
-	if err != nil {
-		return err
-	}
-	text, _ := info.(string)
-	if strings.Contains(text, "cluster_state:ok") && strings.Contains(text, fmt.Sprintf("cluster_size:%d\r", nodes)) {
-		return nil
-	}
-	return errors.New("the cluster is not complete")
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +68,7 @@ func (s *Sentinels) watcher() *RedisServer {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	w.process.args = []string{file, "--sentinel"}
+	w.process.args = append(slices.Clone(w.loading), file, "--sentinel")
 	w.process.name = "redis-sentinel"
 	w.begin(s.t)
 	return w
@@ -159,36 +159,4 @@ func await(t testing.TB, reached func() error) {
 		}
 		<-tick.C
 	}
-}
-
-// RedisClusterWithReplicas is RedisCluster with a replica of each primary. Primaries come first, then their replicas in the
-// same order.
-func RedisClusterWithReplicas(t testing.TB, primaries int, args ...string) []*RedisServer {
-	t.Helper()
-	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1"}, args...)
-	nodes := RedisCluster(t, primaries, args...)
-	for i := range primaries {
-		bus, err := freePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		replica := Redis(t, append([]string{
-			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000",
-		}, args...)...)
-		meet(t, nodes[0], replica, bus)
-		id := fmt.Sprint(nodes[i].MustDo(t, "CLUSTER", "MYID"))
-		await(t, func() error {
-			_, err := replica.Do("CLUSTER", "REPLICATE", id) // an error until the replica knows the primary
-			return err
-		})
-		nodes = append(nodes, replica)
-	}
-	for _, node := range nodes {
-		node.ready = func() error { return knowsCluster(node, primaries) }
-		if err := node.process.until(node.ready); err != nil {
-			t.Fatal(err)
-		}
-	}
-	await(t, func() error { return Following(nodes, primaries) })
-	return nodes
 }

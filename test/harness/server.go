@@ -14,16 +14,26 @@ type server struct {
 	Dir     string
 	process *Process
 	ready   func() error
+	prepare func() error // runs before each start but the first; nil: nothing is to be done
+	verify  func() error // runs once the server is ready; nil: any version will do
 	shared  bool
 }
 
 // launch starts the process and waits until ready returns nil.
 func (s *server) launch() error {
+	if s.prepare != nil && s.process.cmd != nil {
+		if err := s.prepare(); err != nil {
+			return fmt.Errorf("prepare %s for its next start: %w", s.process.name, err)
+		}
+	}
 	if err := s.process.start(); err != nil {
 		return fmt.Errorf("start %s: %w", s.process.name, err)
 	}
 	if err := s.process.until(s.ready); err != nil {
 		return fmt.Errorf("%w\n%s%s", err, Tail(s.process.read("stdout")), Tail(s.process.read("stderr")))
+	}
+	if s.verify != nil {
+		return s.verify()
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 var shared struct {
 	sync.Mutex
 	redis    *RedisServer
+	nodes    []*RedisServer // of a cluster
 	mariadb  *MariaDBServer
 	kafka    *KafkaServer
 	binaries map[string]string // by their Build
@@ -34,6 +35,7 @@ func (l *lasting) Failed() bool                      { return l.failed }
 func (l *lasting) Logf(format string, args ...any)   { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 func (l *lasting) Errorf(format string, args ...any) { l.failed = true; l.Logf(format, args...) }
 func (l *lasting) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (l *lasting) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
 
 // owner returns the one lasting; the caller has locked shared.
 func owner() *lasting {
@@ -59,7 +61,7 @@ func Close(passed bool) bool {
 	defer shared.Unlock()
 	l := owner()
 	l.failed = !passed
-	if shared.mariadb != nil && shared.mariadb.process == nil {
+	if shared.mariadb != nil && shared.mariadb.process == nil { // from the environment
 		if err := shared.mariadb.dropSchemas(); err != nil {
 			l.Errorf("drop the schemas of this run: %v", err)
 		}
@@ -67,7 +69,8 @@ func Close(passed bool) bool {
 	for i := len(l.cleanups) - 1; i >= 0; i-- {
 		l.cleanups[i]()
 	}
-	shared.redis, shared.mariadb, shared.kafka, shared.binaries, shared.lasting = nil, nil, nil, nil, nil
+	shared.redis, shared.nodes, shared.mariadb, shared.kafka = nil, nil, nil, nil
+	shared.binaries, shared.lasting = nil, nil
 	return l.failed == !passed
 }
 
@@ -82,6 +85,25 @@ func SharedRedis(t testing.TB) *RedisServer {
 		shared.redis = obtain(t, "FLASHSALE_TEST_REDIS", foreign, own, func(s *RedisServer) *server { return &s.server })
 	}
 	return shared.redis
+}
+
+// SharedRedisNodes returns the Redis of this test process for a deployment: the nodes of a cluster where the environment
+// chooses one, else the one of SharedRedis.
+func SharedRedisNodes(t testing.TB) []*RedisServer {
+	t.Helper()
+	kind, err := Chosen(RoleRedis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, cluster := kind.base(); !cluster || os.Getenv("FLASHSALE_TEST_REDIS") != "" {
+		return []*RedisServer{SharedRedis(t)}
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.nodes == nil {
+		shared.nodes = RedisClusterWithReplicas(owner(), 3)
+	}
+	return shared.nodes
 }
 
 // SharedMariaDB returns the database server of this test process.
@@ -104,6 +126,17 @@ func SharedKafka(t testing.TB) *KafkaServer {
 	defer shared.Unlock()
 	if shared.kafka == nil {
 		own := func() (*KafkaServer, error) { return newKafka(owner(), nil) }
+		kind, err := Chosen(RoleKafka)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, cluster := kind.base(); cluster && os.Getenv("FLASHSALE_TEST_KAFKA") == "" {
+			shared.kafka = &KafkaServer{}
+			for _, node := range KafkaCluster(owner(), 3, func(direct string) string { return direct }) {
+				shared.kafka.Brokers = append(shared.kafka.Brokers, node.Direct)
+			}
+			return shared.kafka
+		}
 		shared.kafka = obtain(t, "FLASHSALE_TEST_KAFKA", foreignKafka, own, func(s *KafkaServer) *server { return &s.server })
 	}
 	return shared.kafka

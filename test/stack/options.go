@@ -40,7 +40,7 @@ func (o Options) complete(t testing.TB) Options {
 		o.Redis = []*harness.RedisServer{o.Sentinels.Nodes[0]}
 	}
 	if o.Redis == nil {
-		o.Redis = []*harness.RedisServer{harness.SharedRedis(t)}
+		o.Redis = harness.SharedRedisNodes(t)
 	}
 	if o.Kafka == nil {
 		o.Kafka = harness.SharedKafka(t)

@@ -53,13 +53,29 @@ func (s *Stack) NewSettle(env ...string) *Process {
 func (s *Stack) newProcess(command string, number int) *Process {
 	p := &Process{Name: fmt.Sprintf("%s %d", command, number), Number: number, Listen: harness.Address(s.T), Armed: s.armed,
 		command: command, stack: s}
-	p.Env = slices.Concat(s.Env, s.wired(p.Name))
+	p.Env = slices.Concat(s.Env, s.writer(number), s.wired(p.Name))
 	if s.clocks != "" {
 		p.clock = filepath.Join(s.clocks, fmt.Sprintf("%s-%d", command, number))
 		p.SetClock(0)
 		p.Env = append(p.Env, clock.Variable+"="+p.clock)
 	}
 	return p
+}
+
+// writer leads every other process to another node of the database, where it is a cluster.
+func (s *Stack) writer(number int) []string {
+	const setting = "FLASHSALE_MYSQL_DSN="
+	for i := len(s.Env) - 1; i >= 0; i-- {
+		dsn, is := strings.CutPrefix(s.Env[i], setting)
+		if !is {
+			continue
+		}
+		if writer := s.MariaDB.WriterDSN(number, s.Name); dsn == s.MariaDB.DSN(s.Name) && writer != dsn {
+			return []string{setting + writer}
+		}
+		break // the test gives its processes a user or an address of its own
+	}
+	return nil
 }
 
 // wired returns the settings that lead a process to its servers through wires of its own.

@@ -77,7 +77,7 @@ var directions = map[string]direction{
 	"cmd":    {[]string{"cli"}, "the table lists the commands; package cli implements them"},
 	"deploy": {nil, "deploy holds files for other programs; its tests compare them with the settings"},
 	"test": {[]string{"sale", "scripts", "settings", "ledger", "faults", "lease", "role", "kafka", "gateway", "reserve",
-		"recovery", "settle", "events", "expiry", "admin", "console"},
+		"recovery", "settle", "events", "expiry", "admin", "console", "loadtest"},
 		"the suites drive the built binary from outside, and the simulator the parts that decide; none needs the real " +
 			"stores' room"},
 }
@@ -122,7 +122,8 @@ var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/sta
 var testsOfMay = map[string]direction{
 	"tracing": {[]string{"test/collector"}, "what arrives at a collector is the only proof of what was sent"},
 	"gateway": {[]string{"test/collector"}, "a tracer needs a collector that takes what it sends"},
-	"admin":   {[]string{"adminclient"}, "the operators' API is tested with the client that the commands use"},
+	"admin": {[]string{"adminclient", "test/collector"},
+		"the operators' API is tested with the client that the commands use, and a tracer needs a collector"},
 	"reserve": {[]string{"kafka", "recovery", "test/fakes"},
 		"the engine is tested with the producer that the processes use, on buckets that a rebuild has opened"},
 	"recovery": {[]string{"kafka", "reserve", "test/fakes"},

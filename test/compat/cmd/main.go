@@ -1,0 +1,114 @@
+// Command cmd runs the matrix of package compat and prints its table.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"flashsale/loadtest/bench"
+	"flashsale/test/compat"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	only, logs     string
+	write, figures bool
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("compat", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&o.only, "only", "", "rows to run, by commas; empty: all, and then the figures")
+	flags.BoolVar(&o.figures, "figures", false,
+		"measure the kinds of servers also when -only names rows; with -only none, nothing else")
+	flags.BoolVar(&o.write, "write", false, "write the rows that ran into docs/compatibility.md")
+	flags.StringVar(&o.logs, "logs", "bin/compat", "folder for the output of go test")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	var rows []compat.Row
+	if o.only != "none" {
+		chosen, err := compat.Chosen(compat.Matrix, o.only)
+		if err != nil {
+			return err
+		}
+		rows = chosen
+	}
+	if err := os.MkdirAll(o.logs, 0o755); err != nil {
+		return fmt.Errorf("make the folder of the logs: %w", err)
+	}
+	return o.rows(ctx, rows, out)
+}
+
+// rows runs the rows, measures the kinds where that was asked for, and prints and writes the table.
+func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) error {
+	machine, err := bench.ThisMachine(".")
+	if err != nil {
+		return err
+	}
+	runner := compat.NewRunner(".", o.logs, out)
+	figures := map[string]string{}
+	if o.figures || o.only == "" {
+		if figures, err = runner.Figures(ctx); err != nil {
+			return err
+		}
+	}
+	var table strings.Builder
+	lines := map[string]string{}
+	var bad []string
+	for _, row := range rows {
+		result := runner.Run(ctx, row)
+		line := result.Line(figures[row.Kinds[0]], time.Now().Format(time.DateOnly)+" at "+machine.Commit)
+		lines[row.Name] = line
+		table.WriteString(line)
+		fmt.Fprint(out, result.Failures())
+		if result.Bad() {
+			bad = append(bad, row.Name)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	fmt.Fprintf(out, "\n%s\n%s%s", machine, compat.TableHead, table.String())
+	for kind, text := range figures {
+		fmt.Fprintf(out, "%s: %s\n", kind, text)
+	}
+	if o.write {
+		err = write(filepath.Join("docs", "compatibility.md"), lines)
+	}
+	if len(bad) > 0 {
+		err = errors.Join(err, fmt.Errorf("failed: %s", strings.Join(bad, ", ")))
+	}
+	return err
+}
+
+func write(name string, lines map[string]string) error {
+	page, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	text, err := compat.Rewrite(string(page), compat.Matrix, lines)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, []byte(text), 0o644)
+}

@@ -1,0 +1,127 @@
+package compat
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flashsale/test/harness"
+)
+
+// The block of docs/compatibility.md that -write renews is between these lines.
+const (
+	blockBegins = "<!-- the rows below are written by make compat ARGS=-write -->"
+	blockEnds   = "<!-- the rows above are written by make compat ARGS=-write -->"
+)
+
+// TableHead begins the table of rows.
+const TableHead = `| row | servers | tests passed | failed | excused, see below | took | figures | run |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+`
+
+// Line is the row of the table that a result becomes. run says when and on which commit.
+func (r *Result) Line(figures, run string) string {
+	failed := strings.Join(r.Tally.Failed, ", ")
+	switch {
+	case r.Broken != nil:
+		failed = "did not end: " + strings.Split(r.Broken.Error(), "\n")[0]
+	case len(r.Mistaken) > 0:
+		failed = strings.TrimPrefix(failed+", ", ", ") + "passed, but are excused: " + strings.Join(r.Mistaken, ", ")
+	case failed == "":
+		failed = "0"
+	}
+	return fmt.Sprintf("| %s | %s | %d | %s | %d | %s | %s | %s |\n", r.Name, r.servers(), r.Passed, failed, len(r.Excused),
+		r.Took.Round(time.Second), figures, run)
+}
+
+// servers names the row's own servers with the versions that ran; those that it does not name are the defaults.
+func (r *Result) servers() string {
+	kinds, err := r.kinds()
+	if err != nil {
+		return strings.Join(r.Kinds, ", ")
+	}
+	var names []string
+	for _, k := range kinds {
+		name := k.Product + " " + r.Versions[k.Role]
+		if k.About != "" {
+			name += " (" + k.About + ")"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, "; ")
+}
+
+// Rewrite returns the page with the lines of the rows that ran, in the order of the matrix; it keeps the lines of others.
+func Rewrite(page string, matrix []Row, lines map[string]string) (string, error) {
+	before, rest, found := strings.Cut(page, blockBegins+"\n")
+	block, after, ended := strings.Cut(rest, blockEnds)
+	if !found || !ended {
+		return "", fmt.Errorf("the page has no lines %q and %q", blockBegins, blockEnds)
+	}
+	kept := linesOf(block)
+	var text strings.Builder
+	text.WriteString(before + blockBegins + "\n\n" + TableHead)
+	for _, row := range matrix {
+		line := cmp.Or(lines[row.Name], kept[row.Name], fmt.Sprintf("| %s | `%s` | | not run yet | | | | |\n", row.Name,
+			strings.Join(row.Kinds, "`, `")))
+		text.WriteString(line)
+	}
+	text.WriteString("\n" + kindsTable() + "\n" + excuses(matrix) + blockEnds + after)
+	return text.String(), nil
+}
+
+// linesOf returns the lines of the table in a block by the names of their rows.
+func linesOf(block string) map[string]string {
+	lines := map[string]string{}
+	_, rows, _ := strings.Cut(block, TableHead)
+	for line := range strings.Lines(rows) {
+		cells := strings.Split(line, " | ")
+		if !strings.HasPrefix(line, "| ") {
+			break
+		}
+		lines[strings.TrimPrefix(cells[0], "| ")] = line
+	}
+	return lines
+}
+
+// kindsTable lists where the servers come from.
+func kindsTable() string {
+	var text strings.Builder
+	text.WriteString("| kind | server | from |\n| --- | --- | --- |\n")
+	for _, k := range harness.Kinds() {
+		server := k.Product
+		if k.About != "" {
+			server += ": " + k.About
+		}
+		fmt.Fprintf(&text, "| `%s` | %s | %s |\n", k.Name, server, k.Source)
+	}
+	return text.String()
+}
+
+// excuses lists the tests that fail by a server's fault.
+func excuses(matrix []Row) string {
+	var text strings.Builder
+	for _, row := range matrix {
+		for _, known := range row.Known {
+			fmt.Fprintf(&text, "* %s, `%s`: %s\n", row.Name, known.Test, known.Reason)
+		}
+	}
+	if text.Len() > 0 {
+		return "Excused, because the server is at fault:\n\n" + text.String() + "\n"
+	}
+	return ""
+}
+
+// Failures returns the last lines of every failed test, for the end of a run.
+func (r *Result) Failures() string {
+	var text strings.Builder
+	if r.Broken != nil {
+		fmt.Fprintf(&text, "%s: %v\n", r.Name, r.Broken)
+	}
+	for _, name := range slices.Concat(r.Tally.Failed, r.Excused) {
+		fmt.Fprintf(&text, "--- %s: %s\n%s\n", r.Name, name, harness.Tail(r.Output[name]))
+	}
+	return text.String()
+}
