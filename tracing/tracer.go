@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math"
@@ -121,6 +122,10 @@ func (t *Tracer) Close() {
 // begins decides whether a trace that begins here is sampled.
 func (t *Tracer) begins() bool { return t.always || rand.Uint64() < t.bound }
 
+// ratioOf returns the number by which a share of the traces of others is chosen: the last eight bytes of the trace's id, as the
+// library's sampler reads them, so that all processes with the same share choose the same traces.
+func ratioOf(parent sale.SpanContext) uint64 { return binary.BigEndian.Uint64(parent.TraceID[8:]) }
+
 // Server begins the span of a request that came from outside, nil when it is not sampled. What a trusted peer sent as
 // traceparent is continued, with its decision where the sampler is parent-based. What anybody else sent is linked: the trace is
 // a new one, and the decision is this process's own.
@@ -132,7 +137,7 @@ func (t *Tracer) Server(route string, began time.Time, traceparent []byte, trust
 	if trusted {
 		if parent, sampled, ok := sale.ParseTraceparent(traceparent); ok {
 			if !t.parentBased {
-				sampled = t.begins()
+				sampled = t.always || ratioOf(parent) < t.bound
 			}
 			if !sampled {
 				return nil

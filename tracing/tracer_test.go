@@ -2,6 +2,7 @@ package tracing_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"flashsale/sale"
 	"flashsale/test/collector"
@@ -147,6 +149,25 @@ func TestATrustedProxysTraceIsContinued(t *testing.T) {
 
 	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
 	require.Nil(t, open(t).Server(route, time.Now(), []byte(callers+"01"), true), "this sampler decides alone")
+}
+
+// TestASharesTracesAreThoseOfTheLibrary: of the traces that a trusted caller began, the same ones are sampled as by the library's
+// sampler, whatever the caller has decided.
+func TestASharesTracesAreThoseOfTheLibrary(t *testing.T) {
+	always(t, collector.HTTP(t).URL)
+	t.Setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.25")
+	tracer, library, sampled := open(t), sdktrace.TraceIDRatioBased(0.25), 0
+	for i := range 2000 {
+		hash := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+		of := sale.SpanContext{TraceID: [16]byte(hash[:16]), SpanID: [8]byte{1}}
+		theirs := library.ShouldSample(sdktrace.SamplingParameters{TraceID: of.TraceID}).Decision == sdktrace.RecordAndSample
+		require.Equal(t, theirs, tracer.Server(route, time.Now(), []byte(of.Header()), true) != nil)
+		if theirs {
+			sampled++
+		}
+	}
+	require.InDelta(t, 500, sampled, 120)
 }
 
 // TestAShareIsSampled: of 20,000 requests a share of 0.01 samples 200, give or take six standard deviations (84).
