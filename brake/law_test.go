@@ -115,7 +115,7 @@ func (q *queue) second(demand float64, b *sale.Brake, excess float64) {
 }
 
 // TestTheLawBoundsAQueue: whatever the demand and the capacity, the brake never stops a sale, lasts its hold, begins only above
-// the bound and ends only below half of it. Beyond five quarters of the bound the queue shrinks from second to second, but for
+// the bound, and ends only after less than half of it has waited and no more than the bound has since. Beyond five quarters of the bound the queue shrinks from second to second, but for
 // the one purchase of each gateway that always passes. When demand ends and something drains, the brake ends.
 func TestTheLawBoundsAQueue(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
@@ -143,6 +143,17 @@ func TestTheLawBoundsAQueue(t *testing.T) {
 	})
 }
 
+// TestAReasonEndsWithinTheHold: less than half of the bound has waited, so the reason is gone; that a few more wait when the hold
+// is over does not bring it back.
+func TestAReasonEndsWithinTheHold(t *testing.T) {
+	l := law{bounds: Bounds{Rows: 10}}
+	for second, waiting := range []int64{11, 4, 6, 6, 6} {
+		require.NotNil(t, l.next(begin.Add(time.Duration(second)*time.Second), rowsOf(waiting, 2), 1), "second %d", second)
+	}
+	require.Nil(t, l.next(begin.Add(minHold), rowsOf(6, 2), 1))
+	require.NotNil(t, l.next(begin.Add(minHold+time.Second), rowsOf(11, 2), 1), "more than the bound does")
+}
+
 // model is the law with a queue of rows.
 type model struct {
 	queue
@@ -151,12 +162,14 @@ type model struct {
 	excess          float64
 	law             law
 	brake           *sale.Brake
-	at, began       int // seconds
+	at, began       int  // seconds
+	low             bool // less than half of the bound has waited since more than it did
 }
 
 func (m *model) second(demand float64) {
 	m.queue.second(demand, m.brake, m.excess)
 	before, waiting := m.brake, int64(m.waiting)
+	m.low = waiting <= m.bound && (m.low || 2*waiting < m.bound+1)
 	m.at++
 	m.brake = m.law.next(begin.Add(time.Duration(m.at)*time.Second), rowsOf(waiting, m.drained), m.gateways)
 	switch {
@@ -164,7 +177,7 @@ func (m *model) second(demand float64) {
 		require.Greater(m.r, waiting, m.bound)
 		m.began = m.at
 	case before != nil && m.brake == nil:
-		require.Less(m.r, 2*waiting, m.bound+1)
+		require.True(m.r, m.low, "%d wait", waiting)
 		require.GreaterOrEqual(m.r, time.Duration(m.at-m.began)*time.Second, minHold)
 	case m.brake == nil:
 		require.LessOrEqual(m.r, waiting, m.bound)
