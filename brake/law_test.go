@@ -114,9 +114,10 @@ func (q *queue) second(demand float64, b *sale.Brake, excess float64) {
 	q.waiting += inflow - q.drained
 }
 
-// TestTheLawBoundsAQueue: whatever the demand and the capacity, the brake never stops a sale, lasts its hold, begins only above
-// the bound, and ends only after less than half of it has waited and no more than the bound has since. Beyond five quarters of the bound the queue shrinks from second to second, but for
-// the one purchase of each gateway that always passes. When demand ends and something drains, the brake ends.
+// TestTheLawBoundsAQueue: whatever the demand and the capacity, the brake never stops a sale, lasts its hold, begins only
+// above the bound, and ends only after less than half of it has waited and no more than the bound has since. Beyond five
+// quarters of the bound the queue shrinks from second to second, but for the one purchase of each gateway that always passes.
+// When demand ends and something drains, the brake ends.
 func TestTheLawBoundsAQueue(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := &model{
