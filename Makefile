@@ -45,17 +45,17 @@ test: ## everything: house rules, unit, contract and end to end on real Redis, K
 	go vet ./...
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt: $$unformatted"; exit 1; fi
 	@mkdir -p bin
-	go test -count=1 -p 3 -timeout 15m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
+	go test -count=1 -p 3 -timeout 20m -coverpkg=./... -coverprofile=bin/coverage.out $(REST)
 	go run ./test/coverage -least $(COVERED) bin/coverage.out
 	go test -count=1 -p 2 -timeout 20m $(FAULTS)
-	go test -count=1 -timeout 20m $(SUITE)
+	go test -count=1 -timeout 30m $(SUITE)
 
 unit: ## tests without the end-to-end and fault suites, results cached
 	go test -p 2 -timeout 10m $(REST)
 	go test -run '^TestTable' ./test/bugs
 
 e2e: ## the end-to-end suite alone (ARGS="-v -run TestRush" for a part)
-	go test -count=1 -timeout 20m $(SUITE) $(ARGS)
+	go test -count=1 -timeout 30m $(SUITE) $(ARGS)
 
 race: ## unit tests and simulator under the race detector (needs a C compiler)
 	CGO_ENABLED=1 go test -race -count=1 -p 1 -timeout 20m $(REST) ./test/sim
