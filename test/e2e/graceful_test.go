@@ -34,7 +34,7 @@ func (s *stack) checks(address string) map[string]any {
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(s.t, err)
 	r := reply{status: answer.StatusCode, header: answer.Header, body: body}
-	members := []string{"checks"}
+	members := []string{"checks", "dependencies"}
 	if _, known := r.json(s)["clock_ahead_ms"]; known { // once Redis has answered
 		members = append(members, "clock_ahead_ms")
 	}
