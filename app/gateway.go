@@ -18,6 +18,7 @@ import (
 	"flashsale/pulse"
 	"flashsale/recovery"
 	"flashsale/reserve"
+	"flashsale/role"
 	"flashsale/scripts"
 	"flashsale/settings"
 	"flashsale/settle"
@@ -182,7 +183,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	roles.Go(func() error { r.newBeat().Run(background); return nil })
 	roles.Go(func() error { r.stores.Run(background, r.log); return nil })
 	roles.Go(func() error { r.orders.run(background); return nil })
-	group.Go(func() error { return r.gateway.Serve(r.buyers) })
+	group.Go(func() error { r.holdBuyers(serving); return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {
 		return serveHTTP(serving, r.operators, r.api, r.api.StopStreams, r.settings.Gateway.ShutdownTimeout)
 	})
@@ -195,6 +196,18 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	err = errors.Join(err, roles.Wait())
 	r.forget()
 	return errors.Join(err, r.kafka.Close(), r.closeDatabases())
+}
+
+// holdTime is how long buyers' connections wait in the kernel for a gateway that is not ready yet.
+const holdTime = time.Second
+
+// holdBuyers waits until the gateway is ready, for holdTime at most. A proxy without health checks sends presses to a gateway as
+// soon as it listens, and a start takes less than half a second where the stores are up: these presses wait instead of being
+// refused. A gateway that waits longer for a store says so.
+func (r *gatewayRole) holdBuyers(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, holdTime)
+	defer cancel()
+	role.Until(limit, role.Always(5*time.Millisecond), func() bool { return len(r.ready()) == 0 })
 }
 
 // forget deletes the gateway's row, which has the version of the catalogue that it sells by. It waits at most a second
