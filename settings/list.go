@@ -1,5 +1,7 @@
 package settings
 
+import "slices"
+
 // Names of processes and commands in the columns Used and Needed.
 const (
 	dev      = "dev"
@@ -227,7 +229,7 @@ func brakeSection() []Setting {
 }
 
 func redisSection() []Setting {
-	return []Setting{
+	return slices.Concat([]Setting{
 		{Name: "redis.addrs", Default: "127.0.0.1:6379", Unit: "host:port, …", Used: purchasePath, check: addressesRule,
 			Doc:  "Addresses of one Redis server, of nodes of one Redis Cluster, or of Sentinels (redis.sentinel_master).",
 			bind: func(s *Settings) any { return &s.Redis.Addrs }},
@@ -240,18 +242,8 @@ func redisSection() []Setting {
 		{Name: "redis.tls", Default: "false", Used: purchasePath,
 			Doc:  "Connect to Redis, and to Sentinels, with TLS and verify them.",
 			bind: func(s *Settings) any { return &s.Redis.TLS }},
-		{Name: "redis.tls_ca_file", Unit: "file", Used: purchasePath,
-			Doc:  "Certificates (PEM) by which Redis is verified. Empty: the system's.",
-			bind: func(s *Settings) any { return &s.Redis.TLSFiles.CA }},
-		{Name: "redis.tls_cert_file", Unit: "file", Used: purchasePath,
-			Doc:  "Certificate (PEM) by which the engine names itself to Redis.",
-			bind: func(s *Settings) any { return &s.Redis.TLSFiles.Cert }},
-		{Name: "redis.tls_key_file", Unit: "file", Used: purchasePath,
-			Doc:  "Key (PEM) of that certificate.",
-			bind: func(s *Settings) any { return &s.Redis.TLSFiles.Key }},
-		{Name: "redis.tls_server_name", Unit: "host name", Used: purchasePath,
-			Doc:  "Name that the certificate of Redis has to have. Empty: the host by which the engine connects.",
-			bind: func(s *Settings) any { return &s.Redis.TLSServerName }},
+	}, tlsSettings("redis", "Redis", purchasePath, func(s *Settings) *TLSFiles { return &s.Redis.TLSFiles },
+		func(s *Settings) *string { return &s.Redis.TLSServerName }), []Setting{
 		{Name: "redis.sentinel_master", Unit: "name", Used: purchasePath,
 			Doc:  "Name under which the Sentinels at redis.addrs know the primary. Empty: redis.addrs are the servers.",
 			bind: func(s *Settings) any { return &s.Redis.SentinelMaster }},
@@ -265,29 +257,19 @@ func redisSection() []Setting {
 			Doc: "Connections of a process to each node, rounded up to a power of two. Concurrent calls share them in " +
 				"pipelines.",
 			bind: func(s *Settings) any { return &s.Redis.Connections }},
-	}
+	})
 }
 
 func kafkaSection() []Setting {
-	return []Setting{
+	return slices.Concat([]Setting{
 		{Name: "kafka.brokers", Default: "127.0.0.1:9092", Unit: "host:port, …", Used: kafkaUsers, check: addressesRule,
 			Doc:  "Bootstrap brokers; the client discovers the others from them.",
 			bind: func(s *Settings) any { return &s.Kafka.Brokers }},
 		{Name: "kafka.tls", Default: "false", Used: kafkaUsers,
 			Doc:  "Connect to Kafka with TLS and verify it.",
 			bind: func(s *Settings) any { return &s.Kafka.TLS }},
-		{Name: "kafka.tls_ca_file", Unit: "file", Used: kafkaUsers,
-			Doc:  "Certificates (PEM) by which Kafka is verified. Empty: the system's.",
-			bind: func(s *Settings) any { return &s.Kafka.TLSFiles.CA }},
-		{Name: "kafka.tls_cert_file", Unit: "file", Used: kafkaUsers,
-			Doc:  "Certificate (PEM) by which the engine names itself to Kafka.",
-			bind: func(s *Settings) any { return &s.Kafka.TLSFiles.Cert }},
-		{Name: "kafka.tls_key_file", Unit: "file", Used: kafkaUsers,
-			Doc:  "Key (PEM) of that certificate.",
-			bind: func(s *Settings) any { return &s.Kafka.TLSFiles.Key }},
-		{Name: "kafka.tls_server_name", Unit: "host name", Used: kafkaUsers,
-			Doc:  "Name that the certificate of Kafka has to have. Empty: the host by which the engine connects.",
-			bind: func(s *Settings) any { return &s.Kafka.TLSServerName }},
+	}, tlsSettings("kafka", "Kafka", kafkaUsers, func(s *Settings) *TLSFiles { return &s.Kafka.TLSFiles },
+		func(s *Settings) *string { return &s.Kafka.TLSServerName }), []Setting{
 		{Name: "kafka.sasl_mechanism", Used: kafkaUsers, check: oneOf("", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
 			Doc:  "SASL mechanism. Empty: no authentication.",
 			bind: func(s *Settings) any { return &s.Kafka.SASLMechanism }},
@@ -311,5 +293,23 @@ func kafkaSection() []Setting {
 		{Name: "kafka.retention", Default: "0s", Used: []string{settle, dev}, check: zeroOr("1h", "87600h"),
 			Doc:  "Age at which settled orders, dead letters and events are deleted from the topics. 0s: never.",
 			bind: func(s *Settings) any { return &s.Kafka.Retention }},
+	})
+}
+
+// tlsSettings returns the settings of a store's TLS besides whether it is on.
+func tlsSettings(section, store string, used []string, files func(*Settings) *TLSFiles, serverName func(*Settings) *string) []Setting {
+	return []Setting{
+		{Name: section + ".tls_ca_file", Unit: "file", Used: used,
+			Doc:  "Certificates (PEM) by which " + store + " is verified. Empty: the system's.",
+			bind: func(s *Settings) any { return &files(s).CA }},
+		{Name: section + ".tls_cert_file", Unit: "file", Used: used,
+			Doc:  "Certificate (PEM) by which the engine names itself to " + store + ".",
+			bind: func(s *Settings) any { return &files(s).Cert }},
+		{Name: section + ".tls_key_file", Unit: "file", Used: used,
+			Doc:  "Key (PEM) of that certificate.",
+			bind: func(s *Settings) any { return &files(s).Key }},
+		{Name: section + ".tls_server_name", Unit: "host name", Used: used,
+			Doc:  "Name that the certificate of " + store + " has to have. Empty: the host by which the engine connects.",
+			bind: func(s *Settings) any { return serverName(s) }},
 	}
 }
