@@ -297,7 +297,9 @@ func kafkaSection() []Setting {
 }
 
 // tlsSettings returns the settings of a store's TLS besides whether it is on.
-func tlsSettings(section, store string, used []string, files func(*Settings) *TLSFiles, serverName func(*Settings) *string) []Setting {
+func tlsSettings(
+	section, store string, used []string, files func(*Settings) *TLSFiles, serverName func(*Settings) *string,
+) []Setting {
 	return []Setting{
 		{Name: section + ".tls_ca_file", Unit: "file", Used: used,
 			Doc:  "Certificates (PEM) by which " + store + " is verified. Empty: the system's.",
