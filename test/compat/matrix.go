@@ -27,6 +27,7 @@ var Matrix = []Row{
 	{Name: "redis80", Kinds: []string{"redis-8.0"}},
 	{Name: "valkey91", Kinds: []string{"valkey-9.1"}},
 	{Name: "redis-cluster", Kinds: []string{"redis-7.0-cluster"}},
+	{Name: "redis-sentinel", Kinds: []string{"redis-7.0-sentinel"}},
 	{Name: "redis80-cluster", Kinds: []string{"redis-8.0-cluster"}},
 	{Name: "valkey91-cluster", Kinds: []string{"valkey-9.1-cluster"}},
 	{Name: "kafka44", Kinds: []string{"kafka-4.4"}},

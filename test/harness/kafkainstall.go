@@ -28,7 +28,7 @@ func chosenKafka() (kafkaInstallation, error) {
 	if err != nil {
 		return kafkaInstallation{}, err
 	}
-	name, _ := kind.base()
+	name := kind.base()
 	k := kafkaInstallation{version: kafkaVersions[name]}
 	if k.java = findProgram("java"); k.java == "" {
 		return k, errors.New("java is missing: type `apt-get install --no-install-recommends " +

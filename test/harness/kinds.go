@@ -18,8 +18,11 @@ const (
 	RoleKafka    = "kafka"
 )
 
-// clustered ends the name of a kind that runs as several nodes, each a server of the kind without it.
-const clustered = "-cluster"
+// These end the name of a kind that runs as several nodes, each a server of the kind without it.
+const (
+	clustered = "-cluster"
+	watched   = "-sentinel" // by Sentinels, which replace a primary that is gone
+)
 
 // Kind is a kind of server that the suites run on.
 type Kind struct {
@@ -44,6 +47,8 @@ var kinds = []Kind{
 		"one process with the store `unistore`, which is a double of TiKV and not TiKV"},
 	{"redis-7.0", RoleRedis, "Redis", "7.0.", "this machine's package redis-server", ""},
 	{"redis-7.0" + clustered, RoleRedis, "Redis Cluster", "7.0.", "this machine's package redis-server", redisNodes},
+	{"redis-7.0" + watched, RoleRedis, "Redis Sentinel", "7.0.", "this machine's package redis-server",
+		"three Sentinels, a primary and a replica"},
 	{"redis-8.0", RoleRedis, "Redis", "8.0.", "Debian trixie: redis-server", ""},
 	{"redis-8.0" + clustered, RoleRedis, "Redis Cluster", "8.0.", "Debian trixie: redis-server", redisNodes},
 	{"valkey-9.1", RoleRedis, "Valkey", "9.1.", "Debian sid: valkey-server", ""},
@@ -87,8 +92,13 @@ func kindOf(role, name string) (Kind, error) {
 	return Kind{}, fmt.Errorf("%s: %s=%q is none of %s", ServersVariable, role, name, strings.Join(known, ", "))
 }
 
-// base returns the name of the kind of one node, and whether the kind is several.
-func (k Kind) base() (name string, cluster bool) { return strings.CutSuffix(k.Name, clustered) }
+// base returns the name of the kind of one node.
+func (k Kind) base() string {
+	return strings.TrimSuffix(strings.TrimSuffix(k.Name, clustered), watched)
+}
+
+// several reports whether the kind's name ends so.
+func (k Kind) several(layout string) bool { return strings.HasSuffix(k.Name, layout) }
 
 // suits returns an error when a server reports another version than its kind's name says: a release of Debian that moves
 // on must not change in silence what a result is about.

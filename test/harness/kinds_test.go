@@ -22,8 +22,8 @@ func TestTheEnvironmentChoosesKinds(t *testing.T) {
 	}
 	t.Setenv(ServersVariable, "redis=mysql-9.7")
 	_, err := Chosen(RoleRedis)
-	require.EqualError(t, err, `FLASHSALE_TEST_SERVERS: redis="mysql-9.7" is none of redis-7.0, redis-7.0-cluster, redis-8.0, `+
-		`redis-8.0-cluster, valkey-9.1, valkey-9.1-cluster`)
+	require.EqualError(t, err, `FLASHSALE_TEST_SERVERS: redis="mysql-9.7" is none of redis-7.0, redis-7.0-cluster, `+
+		`redis-7.0-sentinel, redis-8.0, redis-8.0-cluster, valkey-9.1, valkey-9.1-cluster`)
 	t.Setenv(ServersVariable, "mysql=mysql-9.7")
 	_, err = Chosen(RoleRedis)
 	require.EqualError(t, err, `FLASHSALE_TEST_SERVERS: "mysql" is not a role: database, redis or kafka`)
@@ -32,7 +32,7 @@ func TestTheEnvironmentChoosesKinds(t *testing.T) {
 // TestEveryKindHasAServer: a kind that nothing can start would fail only in the run that chooses it.
 func TestEveryKindHasAServer(t *testing.T) {
 	for _, kind := range Kinds() {
-		name, _ := kind.base()
+		name := kind.base()
 		has := false
 		switch kind.Role {
 		case RoleDatabase:

@@ -63,7 +63,7 @@ var redisReleases = map[string]releasedProgram{
 }
 
 func newRedisOf(t testing.TB, kind Kind, args []string) (*RedisServer, error) {
-	name, _ := kind.base()
+	name := kind.base()
 	var command []string
 	if released, is := redisReleases[name]; is {
 		found, err := released.command()

@@ -15,6 +15,7 @@ var shared struct {
 	sync.Mutex
 	redis    *RedisServer
 	nodes    []*RedisServer // of a cluster
+	watched  *Sentinels
 	mariadb  *MariaDBServer
 	kafka    *KafkaServer
 	binaries map[string]string // by their Build
@@ -69,7 +70,7 @@ func Close(passed bool) bool {
 	for i := len(l.cleanups) - 1; i >= 0; i-- {
 		l.cleanups[i]()
 	}
-	shared.redis, shared.nodes, shared.mariadb, shared.kafka = nil, nil, nil, nil
+	shared.redis, shared.nodes, shared.watched, shared.mariadb, shared.kafka = nil, nil, nil, nil, nil
 	shared.binaries, shared.lasting = nil, nil
 	return l.failed == !passed
 }
@@ -91,11 +92,7 @@ func SharedRedis(t testing.TB) *RedisServer {
 // chooses one, else the one of SharedRedis.
 func SharedRedisNodes(t testing.TB) []*RedisServer {
 	t.Helper()
-	kind, err := Chosen(RoleRedis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, cluster := kind.base(); !cluster || os.Getenv("FLASHSALE_TEST_REDIS") != "" {
+	if !chosenLayout(t, clustered) {
 		return []*RedisServer{SharedRedis(t)}
 	}
 	shared.Lock()
@@ -104,6 +101,31 @@ func SharedRedisNodes(t testing.TB) []*RedisServer {
 		shared.nodes = RedisClusterWithReplicas(owner(), 3)
 	}
 	return shared.nodes
+}
+
+// SharedSentinels returns the Sentinels of this test process for a deployment, or nil where the environment does not choose
+// them.
+func SharedSentinels(t testing.TB) *Sentinels {
+	t.Helper()
+	if !chosenLayout(t, watched) {
+		return nil
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.watched == nil {
+		shared.watched = SentinelSet(owner(), 1)
+	}
+	return shared.watched
+}
+
+// chosenLayout reports whether the harness starts the Redis of deployments, and the environment chooses this layout of it.
+func chosenLayout(t testing.TB, layout string) bool {
+	t.Helper()
+	kind, err := Chosen(RoleRedis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kind.several(layout) && os.Getenv("FLASHSALE_TEST_REDIS") == ""
 }
 
 // SharedMariaDB returns the database server of this test process.
@@ -130,7 +152,7 @@ func SharedKafka(t testing.TB) *KafkaServer {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, cluster := kind.base(); cluster && os.Getenv("FLASHSALE_TEST_KAFKA") == "" {
+		if kind.several(clustered) && os.Getenv("FLASHSALE_TEST_KAFKA") == "" {
 			shared.kafka = &KafkaServer{}
 			for _, node := range KafkaCluster(owner(), 3, func(direct string) string { return direct }) {
 				shared.kafka.Brokers = append(shared.kafka.Brokers, node.Direct)

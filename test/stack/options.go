@@ -20,7 +20,7 @@ const (
 type Options struct {
 	Name      string                 // namespace and schema; "" is a name of its own for each call
 	Redis     []*harness.RedisServer // nil: the shared one. More than one are the nodes of a cluster
-	Sentinels *harness.Sentinels     // nil: Redis is reached at its addresses. With them Redis is what they watch
+	Sentinels *harness.Sentinels     // nil: the shared ones, or none. With them Redis is what they watch
 	Kafka     *harness.KafkaServer   // nil: the shared one
 	MariaDB   *harness.MariaDBServer // nil: the shared one
 	Env       []string               // further settings, "FLASHSALE_…=…", of every process and command; they win
@@ -35,6 +35,9 @@ func (o Options) complete(t testing.TB) Options {
 	t.Helper()
 	if o.Name == "" { // each run has its own, because a server from the environment keeps the data of earlier runs
 		o.Name = strings.ToLower(t.Name()) + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	}
+	if o.Sentinels == nil && o.Redis == nil {
+		o.Sentinels = harness.SharedSentinels(t)
 	}
 	if o.Sentinels != nil {
 		o.Redis = []*harness.RedisServer{o.Sentinels.Nodes[0]}
