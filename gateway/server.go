@@ -38,10 +38,17 @@ func (g *Gateway) newServer() *fasthttp.Server {
 	}
 }
 
-// serverLog writes fasthttp's messages, mostly about broken connections, at level debug.
+// serverLog writes fasthttp's messages at level debug. Those about a connection have the buyer's address, and errors quote what
+// was read, maybe a token: of these it writes the type of the error alone.
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Printf(format string, args ...any) {
+	for _, arg := range args {
+		if _, connection := arg.(net.Addr); connection {
+			l.log.Debug("fasthttp: a connection ended with an error", slog.String("error", fmt.Sprintf("%T", args[len(args)-1])))
+			return
+		}
+	}
 	l.log.Debug("fasthttp", slog.String("message", fmt.Sprintf(format, args...)))
 }
 

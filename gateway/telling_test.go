@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"io"
 	"log/slog"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,4 +27,41 @@ func TestTheAccessLogHasNoMethodOfTheClients(t *testing.T) {
 		require.Contains(t, said.String(), says)
 		require.Less(t, said.Len(), 500)
 	}
+}
+
+// lines is a log that several goroutines write.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestABrokenConnectionIsToldWithoutItsBuyer: fasthttp's messages about a connection have the address, and quote a request that
+// it cannot read.
+func TestABrokenConnectionIsToldWithoutItsBuyer(t *testing.T) {
+	said := &lines{}
+	s := newScene(t, func(o *Options, _ *Deps) {
+		o.Log = slog.New(slog.NewJSONHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
+	conn, err := dialer.Dial("tcp", s.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /v1/sales/autumn HTTP/1.1\r\nHost: x\r\nsecret\r\n\r\n")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(said.String(), "a connection ended") }, 10*time.Second,
+		5*time.Millisecond)
+	require.NotContains(t, said.String(), "127.0.0.9")
+	require.NotContains(t, said.String(), "secret")
 }

@@ -17,6 +17,7 @@ import (
 // (headers, certificates, compression, timeout) and the library those of limits, batches and resource.
 const (
 	varDisabled       = "OTEL_SDK_DISABLED"
+	varPropagators    = "OTEL_PROPAGATORS"
 	varExporter       = "OTEL_TRACES_EXPORTER"
 	varEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	varTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -74,19 +75,22 @@ func readSetup() (*setup, error) {
 	refuse := func(name, value, want string) {
 		faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
 	}
-	if _, disabled := variable(varDisabled); strings.EqualFold(disabled, "true") {
+	switch _, disabled := variable(varDisabled); {
+	case strings.EqualFold(disabled, "true"):
 		return nil, nil
+	case disabled != "" && !strings.EqualFold(disabled, "false"):
+		refuse(varDisabled, disabled, "true or false")
 	}
 	_, endpoint := variable(varTracesEndpoint, varEndpoint)
 	switch name, exporter := variable(varExporter); {
 	case exporter == "none", exporter == "" && endpoint == "":
-		return nil, nil
+		return nil, errors.Join(faults...)
 	case exporter != "" && exporter != "otlp":
 		refuse(name, exporter, "otlp or none")
 	}
 	for _, name := range []string{varTracesEndpoint, varEndpoint} {
-		if _, value := variable(name); value != "" && !isEndpoint(value) {
-			refuse(name, value, "a URL with http or https, such as http://127.0.0.1:4318")
+		if _, value := variable(name); value != "" && !isEndpoint(value) { // the error does not show it: it may hold a password
+			faults = append(faults, fmt.Errorf("%s: is not a URL with http or https, such as http://127.0.0.1:4318", name))
 		}
 	}
 	s := &setup{protocol: protocolHTTP}
@@ -107,8 +111,19 @@ func readSetup() (*setup, error) {
 	for _, prefix := range prefixes {
 		faults = append(faults, checkFiles(prefix), checkHeaders(prefix+"HEADERS"))
 	}
-	faults = append(faults, s.readSampler(variable))
+	faults = append(faults, checkPropagators(), s.readSampler(variable))
 	return s, errors.Join(faults...)
+}
+
+// checkPropagators refuses headers of other kinds: processes read and write traceparent. Baggage is neither read nor passed on.
+func checkPropagators() error {
+	text := os.Getenv(varPropagators)
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" && name != "tracecontext" && name != "baggage" {
+			return fmt.Errorf("%s: %q is not tracecontext", varPropagators, name)
+		}
+	}
+	return nil
 }
 
 // checkNumbers reads the variables as the library does, which allows no spaces.
