@@ -235,6 +235,17 @@ func TestChartGivesAGatewayItsTimeToEnd(t *testing.T) {
 	}
 }
 
+// A gateway that is full refuses further connections of its buyers' listener: probes ask another one.
+func TestChartProbesAListenerThatIsNeverFull(t *testing.T) {
+	for set, kind := range map[string]string{"minimal": "Deployment", "canary": "Rollout"} {
+		pod := podOf(t, manifests(t, rendered(t, set))[kind+" flashsale-gateway"])
+		for probe, path := range map[string]string{"livenessProbe": "/livez", "readinessProbe": "/readyz"} {
+			asked := at[object](t, pod, "containers", 0, probe, "httpGet")
+			require.Equal(t, object{"path": path, "port": "operators"}, asked, "%s %s", set, probe)
+		}
+	}
+}
+
 // The upgrade asks before it migrates, and an operator can let one happen all the same.
 func TestChartAsksBeforeAnUpgrade(t *testing.T) {
 	all := manifests(t, rendered(t, "minimal"))
