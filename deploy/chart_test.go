@@ -333,38 +333,3 @@ func TestChartRefusesWhatIsWrong(t *testing.T) {
 	require.NotZero(t, wrong.Code)
 	require.Contains(t, wrong.Stderr, "schedule x has gateways and needs gateway.autoscaling.kind keda")
 }
-
-// alertSource has the alerts for every Prometheus; the chart has a copy, because it reads only its own files.
-const (
-	alertSource = "alerts/flashsale.yaml"
-	alertFile   = "chart/files/alerts.yaml"
-)
-
-// The chart has the alerts, and each critical one rolls a canary back.
-func TestChartHasTheAlerts(t *testing.T) {
-	kept(t, alertFile, read(t, alertSource))
-	var found struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr string
-				Labels      map[string]string
-			}
-		}
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, alertFile)), &found))
-	critical := map[string]bool{}
-	for _, group := range found.Groups {
-		for _, rule := range group.Rules {
-			if rule.Labels["severity"] == "critical" {
-				critical[strings.TrimSpace(rule.Expr)] = true
-			}
-		}
-	}
-	require.NotEmpty(t, critical)
-	queries := map[string]bool{}
-	analysis := manifests(t, rendered(t, "canary"))["AnalysisTemplate flashsale-alerts"]
-	for _, metric := range at[[]any](t, analysis, "spec", "metrics") {
-		queries[at[string](t, metric, "provider", "prometheus", "query")] = true
-	}
-	require.Equal(t, critical, queries)
-}
