@@ -278,6 +278,15 @@ func TestCanaryAsksBeforeEachStep(t *testing.T) {
 	}
 	require.Equal(t, 3, weights)
 	require.NotNil(t, steps[len(steps)-1].(object)["analysis"], "before all buyers get the new version")
+
+	all = manifests(t, rendered(t, "canary", "--set", "rolloutGuard.override=true"))
+	steps = at[[]any](t, all["Rollout flashsale-gateway"], "spec", "strategy", "canary", "steps")
+	require.Len(t, steps, 2+2*weights, "the first gateway, the share of gateways, and each weight with its pause")
+	for _, step := range steps {
+		require.Nil(t, step.(object)["analysis"], "an upgrade that happens all the same does not wait in its steps")
+	}
+	require.NotContains(t, all, "AnalysisTemplate flashsale-armed")
+	require.Contains(t, all, "AnalysisTemplate flashsale-alerts", "and an alert still rolls it back")
 }
 
 // refusals are values that the chart refuses, with what its message names.
