@@ -289,6 +289,19 @@ func TestCanaryAsksBeforeEachStep(t *testing.T) {
 	require.Contains(t, all, "AnalysisTemplate flashsale-alerts", "and an alert still rolls it back")
 }
 
+// A request with the tag of the new image reaches the canary, one with another does not. Only its answer has the header: answers by
+// weight would bring buyers back, and the share would grow beyond the weight.
+func TestCanaryIsColouredByItsVersion(t *testing.T) {
+	all := manifests(t, rendered(t, "canary", "--set", "image.tag=1.10"))
+	for _, backend := range at[[]any](t, all["HTTPRoute flashsale"], "spec", "rules", 0, "backendRefs") {
+		require.NotContains(t, backend, "filters")
+	}
+	rule := at[object](t, all["HTTPRoute flashsale-canary"], "spec", "rules", 0)
+	colour := []any{object{"name": "x-canary", "value": "1.10"}}
+	require.Equal(t, colour, at[[]any](t, rule, "matches", 0, "headers"))
+	require.Equal(t, colour, at[[]any](t, rule, "backendRefs", 0, "filters", 0, "responseHeaderModifier", "set"))
+}
+
 // refusals are values that the chart refuses, with what its message names.
 var refusals = map[string][]string{
 	"settings.gateway.max_conections=5":                          {"settings", "gateway", "max_conections"},
