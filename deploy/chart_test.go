@@ -278,6 +278,11 @@ func TestCanaryAsksBeforeEachStep(t *testing.T) {
 	}
 	require.Equal(t, 3, weights)
 	require.NotNil(t, steps[len(steps)-1].(object)["analysis"], "before all buyers get the new version")
+	job := at[object](t, all["AnalysisTemplate flashsale-armed"], "spec", "metrics", 0, "provider", "job", "spec")
+	rule := at[object](t, job, "podFailurePolicy", "rules", 0)
+	require.Equal(t, object{"action": "Ignore", "onPodConditions": []any{object{"type": "DisruptionTarget", "status": "True"}}},
+		rule, "the drain of a node is no answer")
+	require.Equal(t, "Never", at[string](t, job, "template", "spec", "restartPolicy"), "else Kubernetes refuses the policy")
 
 	all = manifests(t, rendered(t, "canary", "--set", "rolloutGuard.override=true"))
 	steps = at[[]any](t, all["Rollout flashsale-gateway"], "spec", "strategy", "canary", "steps")
