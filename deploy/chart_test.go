@@ -246,6 +246,23 @@ func TestChartProbesAListenerThatIsNeverFull(t *testing.T) {
 	}
 }
 
+// Go keeps to nine tenths of the limit of memory, however that is written, and the connections of buyers have room in it. Nothing
+// is said where there is no limit, or where the values say it.
+func TestChartGivesGoItsMemory(t *testing.T) {
+	limits := map[string]string{"1Gi": "966367642", "2G": "1800000000", "1.5Gi": "1449551462", "1048576k": "943718400",
+		"2000000000": "1800000000"}
+	for limit, wanted := range limits {
+		all := manifests(t, rendered(t, "minimal", "--set", "gateway.resources.limits.memory="+limit))
+		require.Equal(t, wanted, environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))["GOMEMLIMIT"], limit)
+		require.Equal(t, "483183821", environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))["GOMEMLIMIT"], "512Mi")
+	}
+	all := manifests(t, rendered(t, "minimal", "--set", "gateway.resources.limits=null,settings.gateway.max_connections=100000",
+		"--set", "settle.resources.limits=null"))
+	require.NotContains(t, environmentOf(t, podOf(t, all["Deployment flashsale-gateway"])), "GOMEMLIMIT")
+	all = manifests(t, rendered(t, "minimal", "--set", "environment.GOMEMLIMIT=800MiB"))
+	require.Equal(t, "800MiB", environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))["GOMEMLIMIT"])
+}
+
 // The upgrade asks before it migrates, and an operator can let one happen all the same.
 func TestChartAsksBeforeAnUpgrade(t *testing.T) {
 	all := manifests(t, rendered(t, "minimal"))
@@ -309,23 +326,27 @@ func TestCanaryIsColouredByItsVersion(t *testing.T) {
 
 // refusals are values that the chart refuses, with what its message names.
 var refusals = map[string][]string{
-	"settings.gateway.max_conections=5":                          {"settings", "gateway", "max_conections"},
-	"settings.gatway.max_connections=5":                          {"settings", "gatway"},
-	"settings.gateway.max_connections=0":                         {"max_connections", "minimum"},
-	"settings.gateway.max_connections=10000001":                  {"max_connections", "maximum"},
-	"settings.log.level=loud":                                    {"log", "level"},
-	"settings.gateway.shutdown_timeout=20":                       {"shutdown_timeout"},
-	"settings.mysql.dsn=secret":                                  {"settings", "mysql"},
-	"settings.redis.tls=yes":                                     {"redis", "tls"},
-	"settings.redis.addrs=null":                                  {"settings", "redis", "addrs"},
-	"secrets.keys={mysql.dsn,auth.hs256_secret}":                 {"secrets.keys", "needs admin.token"},
-	"secrets.keys={nonsense}":                                    {"secrets", "keys"},
-	"gateway.replica=2":                                          {"gateway", "replica"},
-	"gateway.autoscaling.kind=vpa":                               {"gateway", "autoscaling", "kind"},
-	"settle.autoscaling.min=0":                                   {"settle", "autoscaling", "min"},
-	"settle.autoscaling.max=9":                                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
-	"gateway.autoscaling.min=20":                                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
-	"gateway.autoscaling.kind=keda":                              {"metrics.prometheus"},
+	"settings.gateway.max_conections=5":          {"settings", "gateway", "max_conections"},
+	"settings.gatway.max_connections=5":          {"settings", "gatway"},
+	"settings.gateway.max_connections=0":         {"max_connections", "minimum"},
+	"settings.gateway.max_connections=10000001":  {"max_connections", "maximum"},
+	"settings.log.level=loud":                    {"log", "level"},
+	"settings.gateway.shutdown_timeout=20":       {"shutdown_timeout"},
+	"settings.mysql.dsn=secret":                  {"settings", "mysql"},
+	"settings.redis.tls=yes":                     {"redis", "tls"},
+	"settings.redis.addrs=null":                  {"settings", "redis", "addrs"},
+	"secrets.keys={mysql.dsn,auth.hs256_secret}": {"secrets.keys", "needs admin.token"},
+	"secrets.keys={nonsense}":                    {"secrets", "keys"},
+	"gateway.replica=2":                          {"gateway", "replica"},
+	"gateway.autoscaling.kind=vpa":               {"gateway", "autoscaling", "kind"},
+	"settle.autoscaling.min=0":                   {"settle", "autoscaling", "min"},
+	"settle.autoscaling.max=9":                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
+	"gateway.autoscaling.min=20":                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
+	"gateway.autoscaling.kind=keda":              {"metrics.prometheus"},
+	"settings.gateway.max_connections=30000":     {"max_connections is 30000", "limits.memory 1Gi is enough for"},
+	"settings.gateway.max_connections=null":      {"max_connections is 100000", "limits.memory 1Gi"},
+	"gateway.autoscaling.kind=keda,metrics.prometheus=http://p,gateway.autoscaling.connections=24001": {
+		"gateway.autoscaling.connections is above settings.gateway.max_connections"},
 	"canary.enabled=true":                                        {"canary.enabled needs route.enabled"},
 	"route.enabled=true":                                         {"route.parentRefs"},
 	"networkPolicy.enabled=true":                                 {"networkPolicy.stores"},
