@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -166,13 +167,14 @@ func TestChartSettingsAreAccepted(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(folder, s.Name), []byte(text), 0o600))
 		}
 	}
+	places := strings.NewReplacer("/etc/flashsale/secrets", folder, "/etc/flashsale/files", mountedFiles(t))
 	for _, set := range valueSets {
 		for key, pod := range processes(t, manifests(t, rendered(t, set))) {
 			args := at[[]any](t, pod, "containers", 0, "args")
 			command := args[0].(string)
 			environ := []string{}
 			for name, value := range environmentOf(t, pod) {
-				environ = append(environ, name+"="+strings.Replace(value, "/etc/flashsale/secrets", folder, 1))
+				environ = append(environ, name+"="+places.Replace(value))
 			}
 			source, _, err := settings.FromCommandLine(nil, environ)
 			require.NoError(t, err)
@@ -182,6 +184,21 @@ func TestChartSettingsAreAccepted(t *testing.T) {
 			require.Equal(t, keysOf(t, pod), secretsIn(environ, folder), "%s: %s mounts what its environment names", set, key)
 		}
 	}
+}
+
+// mountedFiles returns a folder with what production.yaml has in files.
+func mountedFiles(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	authority := harness.NewAuthority(t, "authority")
+	client := authority.Client("flashsale", time.Now().Add(time.Hour))
+	for name, from := range map[string]string{"authorities/kafka.pem": authority.File, "client/tls.crt": client.Cert,
+		"client/tls.key": client.Key} {
+		to := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o700))
+		require.NoError(t, os.WriteFile(to, []byte(read(t, from)), 0o600))
+	}
+	return folder
 }
 
 // keysOf returns the secrets that a pod mounts.
@@ -311,8 +328,8 @@ func TestCanaryAsksBeforeEachStep(t *testing.T) {
 	require.Contains(t, all, "AnalysisTemplate flashsale-alerts", "and an alert still rolls it back")
 }
 
-// A request with the tag of the new image reaches the canary, one with another does not. Only its answer has the header: answers by
-// weight would bring buyers back, and the share would grow beyond the weight.
+// A request with the tag of the new image reaches the canary, one with another does not. Only its answer has the header: answers
+// by weight would bring buyers back, and the share would grow beyond the weight.
 func TestCanaryIsColouredByItsVersion(t *testing.T) {
 	all := manifests(t, rendered(t, "canary", "--set", "image.tag=1.10"))
 	for _, backend := range at[[]any](t, all["HTTPRoute flashsale"], "spec", "rules", 0, "backendRefs") {

@@ -21,7 +21,8 @@ canary:
     startingStep: 1
   {{- end }}
   steps:
-    # Requests with the header {{ .Values.canary.header }}: {{ include "flashsale.tag" . }} reach the first new gateway before any buyer does by weight.
+    # Requests with the header {{ .Values.canary.header }} and the image's tag reach the first new gateway before any buyer does
+    # by weight.
     - setCanaryScale: {replicas: 1}
     {{- range .Values.canary.steps }}
     {{- if include "flashsale.asks" $ }}
