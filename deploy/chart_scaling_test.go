@@ -1,8 +1,11 @@
 package deploy_test
 
 import (
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,6 +88,38 @@ func TestChartRefusesWhatKEDACannotAsk(t *testing.T) {
 		require.NotZero(t, result.Code, values)
 		require.Contains(t, result.Stderr, message)
 	}
+}
+
+// An example that sends traces says which share of them, because without a share every trace is sampled, and its network policies
+// let them out to the collector.
+func TestExamplesSendAShareOfTheTraces(t *testing.T) {
+	traced := 0
+	for _, set := range valueSets {
+		all := manifests(t, rendered(t, set))
+		for key, workload := range map[string]string{"Deployment flashsale-gateway": "gateway", "Deployment flashsale-settle": "settle"} {
+			if all[key] == nil {
+				continue
+			}
+			environment := environmentOf(t, podOf(t, all[key]))
+			endpoint, err := url.Parse(environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
+			require.NoError(t, err)
+			if endpoint.Port() == "" {
+				continue
+			}
+			traced++
+			share, err := strconv.ParseFloat(environment["OTEL_TRACES_SAMPLER_ARG"], 64)
+			require.NoError(t, err, set)
+			require.Less(t, share, 0.1, set)
+			ports := []string{}
+			for _, rule := range at[[]any](t, all["NetworkPolicy flashsale-"+workload], "spec", "egress") {
+				for _, port := range at[[]any](t, rule, "ports") {
+					ports = append(ports, fmt.Sprint(at[any](t, port, "port")))
+				}
+			}
+			require.Contains(t, ports, endpoint.Port(), set)
+		}
+	}
+	require.Equal(t, 2, traced, "production has traces")
 }
 
 // The page gives the flag by which Helm takes back the fields that the plugin has written, and Helm knows it.
