@@ -14,11 +14,44 @@ import (
 	"flashsale/test/harness"
 )
 
-// alertSource has the alerts for every Prometheus; the chart has a copy, because it reads only its own files.
+// alertSource has the alerts for a Prometheus of one installation. The chart has them with the namespace of its release, because
+// one Prometheus may watch several, and reads only its own files.
 const (
 	alertSource = "alerts/flashsale.yaml"
 	alertFile   = "chart/files/alerts.yaml"
 )
+
+// namespacePlace stands in the chart's file for the namespace of the release.
+const namespacePlace = "$NAMESPACE"
+
+// ourSeries is the name of a series of ours, with the bracket of its labels.
+var ourSeries = regexp.MustCompile(`\b(flashsale_\w+\{?|up\{)`)
+
+// inNamespace gives every series of a text but those in comments the label of a namespace.
+func inNamespace(text, namespace string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			line = ourSeries.ReplaceAllStringFunc(line, func(name string) string {
+				bare, more := strings.CutSuffix(name, "{")
+				if more {
+					return bare + `{namespace="` + namespace + `",`
+				}
+				return bare + `{namespace="` + namespace + `"}`
+			})
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// chartAlerts returns the alerts as the chart has them: their series and they themselves are those of a namespace.
+func chartAlerts(t *testing.T) string {
+	t.Helper()
+	text := strings.ReplaceAll(read(t, alertSource), "labels: {severity: ",
+		`labels: {namespace: "`+namespacePlace+`", severity: `)
+	return inNamespace(text, namespacePlace)
+}
 
 // canaryQueries returns the queries that a canary asks Prometheus, by the name of the metric.
 func canaryQueries(t *testing.T) map[string]string {
@@ -39,13 +72,13 @@ func metricOf(alert string) string {
 
 // The chart has the alerts, and each critical one rolls a canary back.
 func TestChartHasTheAlerts(t *testing.T) {
-	kept(t, alertFile, read(t, alertSource))
+	kept(t, alertFile, chartAlerts(t))
 	queries := canaryQueries(t)
 	critical := 0
 	for _, a := range alerts(t) {
 		if a.Labels["severity"] == "critical" {
 			critical++
-			require.Contains(t, queries[metricOf(a.Alert)], strings.TrimSpace(a.Expr), a.Alert)
+			require.Contains(t, queries[metricOf(a.Alert)], inNamespace(strings.TrimSpace(a.Expr), "shop"), a.Alert)
 		}
 	}
 	require.Len(t, queries, critical)
@@ -63,11 +96,12 @@ type course struct {
 	Rest    object   `yaml:",inline"`
 }
 
-// courses returns the courses of events in which alerts fire and do not.
-func courses(t *testing.T) []course {
+// courses returns the courses of events in which alerts fire and do not, of an installation in a namespace.
+func courses(t *testing.T, namespace string) []course {
 	t.Helper()
+	text := strings.ReplaceAll(read(t, "alerts/tests.yaml"), "exp_labels: {", "exp_labels: {namespace: "+namespace+", ")
 	var file struct{ Tests []course }
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, "alerts/tests.yaml")), &file))
+	require.NoError(t, yaml.Unmarshal([]byte(inNamespace(text, namespace)), &file))
 	require.NotEmpty(t, file.Tests)
 	return file.Tests
 }
@@ -91,7 +125,7 @@ func TestCanaryRollsBackWhereAnAlertFires(t *testing.T) {
 		waits[a.Alert] = a.For != ""
 	}
 	asked := []course{}
-	for _, c := range courses(t) {
+	for _, c := range courses(t, "shop") {
 		for _, rule := range c.Alerts {
 			query, critical := queries[metricOf(rule.Alert)]
 			if !critical {
@@ -120,4 +154,25 @@ func TestCanaryRollsBackWhereAnAlertFires(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, len(asked), 2*len(queries), "each alert is tested both ways")
 	promtoolTests(t, nil, asked)
+}
+
+// The chart's alerts fire for the installation of their namespace, with its name, as those for every Prometheus do, and are
+// silent about another one, except that nobody measures the own one then.
+func TestChartAlertsKnowTheirInstallation(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	text, err := yaml.Marshal(manifests(t, rendered(t, "production"))["PrometheusRule flashsale"]["spec"])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(rules, text, 0o600))
+	promtoolTests(t, []string{rules}, courses(t, "shop"))
+	others := courses(t, "staging")
+	for i := range others {
+		for j, rule := range others[i].Alerts {
+			if rule.Alert == "FlashsaleNobodyMeasures" {
+				others[i].Alerts = nil
+				break
+			}
+			others[i].Alerts[j].Alerts = nil
+		}
+	}
+	promtoolTests(t, []string{rules}, others)
 }

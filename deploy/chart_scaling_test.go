@@ -96,11 +96,12 @@ func TestExamplesSendAShareOfTheTraces(t *testing.T) {
 	traced := 0
 	for _, set := range valueSets {
 		all := manifests(t, rendered(t, set))
-		for key, workload := range map[string]string{"Deployment flashsale-gateway": "gateway", "Deployment flashsale-settle": "settle"} {
-			if all[key] == nil {
+		for _, process := range []string{"gateway", "settle"} {
+			deployment, is := all["Deployment flashsale-"+process]
+			if !is {
 				continue
 			}
-			environment := environmentOf(t, podOf(t, all[key]))
+			environment := environmentOf(t, podOf(t, deployment))
 			endpoint, err := url.Parse(environment["OTEL_EXPORTER_OTLP_ENDPOINT"])
 			require.NoError(t, err)
 			if endpoint.Port() == "" {
@@ -111,7 +112,7 @@ func TestExamplesSendAShareOfTheTraces(t *testing.T) {
 			require.NoError(t, err, set)
 			require.Less(t, share, 0.1, set)
 			ports := []string{}
-			for _, rule := range at[[]any](t, all["NetworkPolicy flashsale-"+workload], "spec", "egress") {
+			for _, rule := range at[[]any](t, all["NetworkPolicy flashsale-"+process], "spec", "egress") {
 				for _, port := range at[[]any](t, rule, "ports") {
 					ports = append(ports, fmt.Sprint(at[any](t, port, "port")))
 				}
