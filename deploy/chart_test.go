@@ -127,6 +127,25 @@ func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
 	require.Equal(t, "1000000", gateway["FLASHSALE_GATEWAY_MAX_IN_FLIGHT"])
 	settle := environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))
 	require.Equal(t, "20000000", settle["FLASHSALE_BRAKE_ROWS"])
+
+	// Numbers of a file are floats, those of the command line are not.
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{
+		"migrate: {deadlineSeconds: 1000000}", "metrics: {prometheus: \"http://p\"}",
+		"gateway: {replicas: 1000000}", "settle: {replicas: 1000000}"}, "\n")), 0o600))
+	text = rendered(t, "minimal", "--values", file)
+	require.NotRegexp(t, exponent, text)
+	require.Equal(t, 1_000_000, at[int](t, manifests(t, text)["Job flashsale-migrate"], "spec", "activeDeadlineSeconds"))
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{"metrics: {prometheus: \"http://p\"}",
+		"settings: {gateway: {max_connections: 2000000}}",
+		"gateway: {autoscaling: {kind: keda, connections: 1000000}, resources: {limits: {memory: 128Gi}}}",
+		"settle: {autoscaling: {kind: keda, lagRecords: 1000000}}"}, "\n")), 0o600))
+	text = rendered(t, "minimal", "--values", file)
+	require.NotRegexp(t, exponent, text)
+	for process, threshold := range map[string]string{"gateway": "threshold", "settle": "lagThreshold"} {
+		trigger := at[object](t, manifests(t, text)["ScaledObject flashsale-"+process], "spec", "triggers", 0, "metadata")
+		require.Equal(t, "1000000", trigger[threshold])
+	}
 }
 
 // podOf returns the spec of the pods of a workload.
