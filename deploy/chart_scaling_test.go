@@ -79,8 +79,8 @@ func TestChartWithEverything(t *testing.T) {
 // KEDA gets what Kafka asks for, or the chart refuses the values: a scaler that cannot ask Kafka would scale nothing.
 func TestChartRefusesWhatKEDACannotAsk(t *testing.T) {
 	for values, message := range map[string]string{
-		"settings.kafka.tls_ca_file=/etc/ssl/kafka.pem": "settings.kafka.tls_ca_file: /etc/ssl/kafka.pem is in no folder of files",
-		"settings.kafka.tls_server_name=kafka.example":  "settings.kafka.tls_server_name: KEDA cannot ask for it",
+		"settings.kafka.tls_ca_file=/etc/ssl/ca.pem":   "settings.kafka.tls_ca_file: /etc/ssl/ca.pem is in no folder of files",
+		"settings.kafka.tls_server_name=kafka.example": "settings.kafka.tls_server_name: KEDA cannot ask for it",
 	} {
 		alone := rendered(t, "minimal", "--set", values)
 		require.NotEmpty(t, alone, "without KEDA they are the engine's own affair")
