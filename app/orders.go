@@ -56,20 +56,29 @@ func (c *orderCounts) moved(saleID string, status sale.OrderStatus, orders int64
 
 // follow gives the changed sales series, and ends those of archived ones, which have no orders any more.
 func (c *orderCounts) follow(changed []sale.Sale) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for i := range changed {
 		id, state := changed[i].ID, changed[i].State
 		switch state {
 		case sale.StateDraft: // has had no order
 		case sale.StateArchived:
-			delete(c.states, id)
+			c.note(id, "")
 			c.Forget(id)
 		default:
-			c.states[id] = state
+			c.note(id, state)
 			c.Sale(id)
 		}
 	}
+}
+
+// note records the state of a sale, "" for none. The caller does not have the lock of the family: rank is called with it.
+func (c *orderCounts) note(id string, state sale.State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == "" {
+		delete(c.states, id)
+		return
+	}
+	c.states[id] = state
 }
 
 // rank orders the sales of which no order has moved: those that sell come first, and then those that will.

@@ -66,6 +66,34 @@ func TestOrdersAreCountedFromZero(t *testing.T) {
 	require.Contains(t, known(), "sells")
 }
 
+// Roles tell of changed sales while the sales that have series are chosen; none waits for another for ever.
+func TestSalesChangeWhileTheyAreJudged(t *testing.T) {
+	c := newOrderCounts(logs.Log{})
+	judged, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(judged)
+		for range 500 {
+			c.Judge(time.Now(), c.rank)
+		}
+	}()
+	go func() {
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-judged:
+				return
+			default:
+				c.follow([]sale.Sale{{ID: fmt.Sprint(i % 200), State: sale.StateOpen}, {ID: "old", State: sale.StateArchived}})
+			}
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		require.Fail(t, "they wait for each other")
+	}
+}
+
 // A process has the runtime's pauses and latencies as histograms, in few series.
 func TestRuntimeMetricsAreFew(t *testing.T) {
 	families, err := newRegistry().Gather()

@@ -11,7 +11,7 @@ import (
 
 // Probe asks a process for its state over HTTP. The image has no other program that could.
 type Probe struct {
-	URL     string        `arg:"" help:"Such as http://127.0.0.1:8080/readyz."`
+	URL     string        `arg:"" help:"Such as http://127.0.0.1:8081/readyz."`
 	Timeout time.Duration `default:"2s" help:"Longest wait for the answer."`
 }
 
@@ -21,7 +21,7 @@ const probeBytes = 4 << 10
 // Run fails unless the answer is 200, and then prints what the process waits for.
 func (c Probe) Run(inv *invocation) error {
 	if at, err := url.Parse(c.URL); err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" {
-		return &exitError{ExitUsage, fmt.Errorf("probe: %q is not a URL with http or https, such as http://127.0.0.1:8080/readyz",
+		return &exitError{ExitUsage, fmt.Errorf("probe: %q is not a URL with http or https, such as http://127.0.0.1:8081/readyz",
 			c.URL)}
 	}
 	ctx, cancel := context.WithTimeout(inv.ctx, c.Timeout)
