@@ -2,7 +2,9 @@ package app
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,26 +68,29 @@ func TestOrdersAreCountedFromZero(t *testing.T) {
 	require.Contains(t, known(), "sells")
 }
 
-// Roles tell of changed sales while the sales that have series are chosen; none waits for another for ever.
-func TestSalesChangeWhileTheyAreJudged(t *testing.T) {
+// A sale that changes while the sales that have series are chosen waits for the choice, and not the choice for it.
+func TestASaleChangesWhileTheyAreJudged(t *testing.T) {
 	c := newOrderCounts(logs.Log{})
-	judged, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(judged)
-		for range 500 {
-			c.Judge(time.Now(), c.rank)
+	c.follow([]sale.Sale{{ID: "first", State: sale.StateOpen}})
+	changing := func() bool { // whether the change has begun: it holds the lock, or has noted the state
+		if !c.mu.TryLock() {
+			return true
 		}
-	}()
+		defer c.mu.Unlock()
+		return c.states["second"] != ""
+	}
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for i := 0; ; i++ {
-			select {
-			case <-judged:
-				return
-			default:
-				c.follow([]sale.Sale{{ID: fmt.Sprint(i % 200), State: sale.StateOpen}, {ID: "old", State: sale.StateArchived}})
+		var change sync.WaitGroup
+		c.Judge(time.Now(), func(id string) int {
+			change.Go(func() { c.follow([]sale.Sale{{ID: "second", State: sale.StateOpen}}) })
+			for !changing() {
+				runtime.Gosched()
 			}
-		}
+			return c.rank(id)
+		})
+		change.Wait()
 	}()
 	select {
 	case <-ended:
