@@ -40,8 +40,8 @@ var Matrix = []Row{
 }
 
 // unistore is what the store of a TiDB of one process does not keep.
-var unistore = []Known{{"store.TestServerKilledInsideCommit", "the store `unistore` has its locks in memory alone, so a server that " +
-	"is killed inside a COMMIT of several keys keeps some of them and forgets the rest. TiKV writes its locks to disk"}}
+var unistore = []Known{{"store.TestServerKilledInsideCommit", "the store `unistore` has its locks in memory alone, so a server " +
+	"that is killed inside a COMMIT of several keys keeps some of them and forgets the rest. TiKV writes its locks to disk"}}
 
 // Suite is one call of go test.
 type Suite struct {

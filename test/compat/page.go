@@ -58,8 +58,8 @@ func (r *Result) servers() string {
 	return strings.Join(names, "; ")
 }
 
-// Rewrite returns the page with the lines of the rows that ran, in the order of the matrix, and the figures of the kinds that were
-// measured; it keeps those of others.
+// Rewrite returns the page with the lines of the rows that ran, in the order of the matrix, and the figures of the kinds that
+// were measured; it keeps those of others.
 func Rewrite(page string, matrix []Row, lines, figures map[string]string) (string, error) {
 	before, rest, found := strings.Cut(page, blockBegins+"\n")
 	block, after, ended := strings.Cut(rest, blockEnds)
