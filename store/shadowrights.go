@@ -70,8 +70,8 @@ func (h *ShadowSchema) CheckRights(ctx context.Context) error {
 		strings.Join(missing, ", "), h.names.Schema(), account, grantOf(h.names.Schema(), account))
 }
 
-// ungranted returns the rights on the shadow's schema that the account lacks by its grants, where these decide: TiDB looks for the
-// table first, and answers that there is none to an account that has no right on it.
+// ungranted returns the rights on the shadow's schema that the account lacks by its grants, where these decide: TiDB looks for
+// the table first, and answers that there is none to an account that has no right on it.
 func (h *ShadowSchema) ungranted(ctx context.Context) ([]string, error) {
 	var version string
 	if err := h.server.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {

@@ -110,16 +110,21 @@ func kindsTable(kept, figures map[string]string) string {
 	return text.String()
 }
 
+// excusesHead begins the table of excuses.
+const excusesHead = `| row | excused | because |
+| --- | --- | --- |
+`
+
 // excuses lists the tests that fail by a server's fault.
 func excuses(matrix []Row) string {
 	var text strings.Builder
 	for _, row := range matrix {
 		for _, known := range row.Known {
-			fmt.Fprintf(&text, "* %s, `%s`: %s\n", row.Name, known.Test, known.Reason)
+			fmt.Fprintf(&text, "| %s | `%s` | %s |\n", row.Name, known.Test, known.Reason)
 		}
 	}
 	if text.Len() > 0 {
-		return "Excused, because the server is at fault:\n\n" + text.String() + "\n"
+		return excusesHead + text.String() + "\n"
 	}
 	return ""
 }
