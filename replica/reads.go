@@ -28,9 +28,14 @@ type Options struct {
 	Registerer       prometheus.Registerer
 }
 
-// Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers for MaxLag what the
-// primary has shown, and asks there again where the replica's answer is older, so that for one gateway's buyers no order
-// disappears and no status goes back.
+// Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers what the primary has
+// shown, and asks there again where the replica's answer is older, so that for one gateway's buyers no order disappears and no
+// status goes back.
+//
+// MaxLag and replicaTimeout are long enough to remember. The replica is asked at a moment m only if it has everything that was
+// committed before m - MaxLag. So a version that it lacks was committed later, and the primary has shown it later still. The
+// answer is compared by m + replicaTimeout, or not used: the primary had shown that version less than MaxLag + replicaTimeout
+// before, so it is still remembered.
 type Reads struct {
 	Options
 	recent  *recent
@@ -39,13 +44,16 @@ type Reads struct {
 
 // NewReads returns a Reads. Lag has to run.
 func NewReads(o Options) (*Reads, error) {
-	r := &Reads{Options: o, recent: newRecent(o.MaxLag)}
+	r := &Reads{Options: o, recent: newRecent(o.MaxLag + replicaTimeout)}
 	r.metrics = newMetrics(r)
 	if err := o.Registerer.Register(r.metrics); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
+
+// inTime reports whether what was remembered at a moment of usable is still so.
+func inTime(since time.Time) bool { return time.Since(since) <= replicaTimeout }
 
 // usable reports whether the replica may be asked now.
 func (r *Reads) usable() bool {
@@ -57,10 +65,12 @@ func (r *Reads) usable() bool {
 // for those of which it has an older version than the primary has shown.
 func (r *Reads) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error) {
 	var found []sale.Order
-	rest := ids
+	rest, began := ids, time.Now()
 	if r.usable() {
 		found = r.fromReplica(ctx, func(ctx context.Context) ([]sale.Order, error) { return r.Replica.Orders(ctx, ids) })
-		found = r.recent.fresh(found)
+		if found = r.recent.fresh(found); !inTime(began) {
+			found = nil
+		}
 		rest = missing(ids, found)
 	}
 	if len(rest) == 0 {
@@ -94,11 +104,12 @@ func missing(ids []sale.OrderID, found []sale.Order) (rest []sale.OrderID) {
 func (r *Reads) BuyerOrders(
 	ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
 ) ([]sale.Order, error) {
+	began := time.Now()
 	if r.usable() {
 		found := r.fromReplica(ctx, func(ctx context.Context) ([]sale.Order, error) {
 			return r.Replica.BuyerOrders(ctx, saleID, sku, buyer, after, limit)
 		})
-		if len(found) > 0 && r.recent.complete(buyer, found) {
+		if len(found) > 0 && r.recent.complete(buyer, found) && inTime(began) {
 			return found, nil
 		}
 	}

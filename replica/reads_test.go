@@ -24,6 +24,7 @@ type server struct {
 	orders map[sale.OrderID]sale.Order
 	asked  int // queries of orders
 	hang   bool
+	before func() // runs before a query is answered
 }
 
 func newServer() *server { return &server{orders: map[sale.OrderID]sale.Order{}} }
@@ -44,6 +45,9 @@ func (s *server) Orders(ctx context.Context, ids []sale.OrderID) (found []sale.O
 		if o, is := s.orders[id]; is {
 			found = append(found, o)
 		}
+	}
+	if s.before != nil {
+		s.before()
 	}
 	return found, s.away
 }
@@ -225,6 +229,71 @@ func TestNoOrderDisappearsAndNoStatusGoesBack(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, empty)
 		require.Equal(t, asked+2, p.primary.asked, "nothing found is asked for at the primary")
+	})
+}
+
+// TestASlowReplicaTakesNothingBack: the replica stands still, is asked just before its bound ends, and answers as late as it may.
+func TestASlowReplicaTakesNothingBack(t *testing.T) {
+	for name, read := range map[string]func(t *testing.T, p *pair) sale.OrderStatus{
+		"order": func(t *testing.T, p *pair) sale.OrderStatus { return p.status(t, 1) },
+		"list": func(t *testing.T, p *pair) sale.OrderStatus {
+			listed, err := p.BuyerOrders(t.Context(), "s", "", "ann", 0, 10)
+			require.NoError(t, err)
+			return listed[0].Status
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t)
+				p.primary.put(1, sale.StatusConfirmed)
+				p.pass(t, 4, true) // 400 ms: the replica is complete up to 300 ms, and gets nothing more
+				<-time.After(10 * time.Millisecond)
+				p.primary.put(1, sale.StatusPaid)
+				_, err := p.fromPrimary(func() ([]sale.Order, error) { return p.primary.Orders(t.Context(), []sale.OrderID{1}) })
+				require.NoError(t, err)
+				<-time.After(90 * time.Millisecond)
+				require.False(t, p.recent.full()) // at 500 ms: of two generations that last 500 ms, the second begins
+				<-time.After(280 * time.Millisecond)
+				require.True(t, p.usable(), "at 780 ms the replica lacks 480 ms at most")
+				p.replica.before = func() {
+					<-time.After(220 * time.Millisecond)
+					require.False(t, p.recent.full()) // at 1000 ms the third
+					<-time.After(20 * time.Millisecond)
+				}
+				require.Equal(t, sale.StatusPaid, read(t, p), "at 1020 ms")
+			})
+		})
+	}
+}
+
+// TestAnAnswerThatArrivesTooLateIsNotUsed: the query returns in time, and the process goes on after the bound.
+func TestAnAnswerThatArrivesTooLateIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		p.primary.put(1, sale.StatusPaid)
+		p.replica.before = func() { <-time.After(replicaTimeout + time.Millisecond) }
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
+		listed, err := p.BuyerOrders(t.Context(), "s", "", "ann", 0, 10)
+		require.NoError(t, err)
+		require.Equal(t, sale.StatusPaid, listed[0].Status)
+	})
+}
+
+// TestAMemoryThatFillsDuringAQuestion: the primary shows a change that is not remembered, while the replica is asked.
+func TestAMemoryThatFillsDuringAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		p.replica.before = func() {
+			for id := range sale.OrderID(mostRecent + 1) {
+				p.recent.changed(id+2, "b")
+			}
+			p.primary.put(1, sale.StatusPaid)
+		}
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
 	})
 }
 
