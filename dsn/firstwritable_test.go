@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -25,6 +26,8 @@ func at(t *testing.T, db *sql.DB) (port string, err error) {
 	return port, err
 }
 
+func port(s *harness.MariaDBServer) string { return strings.Split(s.Addr, ":")[1] }
+
 // New connections go to the first server that answers and takes writes, and follow a switch of the primary.
 func TestTheFirstWritableServer(t *testing.T) {
 	first, second := harness.MariaDB(t), harness.MariaDB(t)
@@ -37,7 +40,6 @@ func TestTheFirstWritableServer(t *testing.T) {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	db.SetMaxIdleConns(-1) // every query has a connection of its own
-	port := func(s *harness.MariaDBServer) string { return strings.Split(s.Addr, ":")[1] }
 
 	found, err := at(t, db)
 	require.NoError(t, err)
@@ -86,6 +88,77 @@ func TestAServerThatHangsIsPassedOver(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, checkWritable(ctx, conn), "the connection outlives the bound of its opening")
 	require.NoError(t, conn.Close())
+}
+
+// TestANodeThatHasLostItsClusterIsPassedOver: a node of Galera outside the primary component says that it is not read-only, and
+// refuses every statement on a table. A server of another kind is used, whatever it says of Galera.
+func TestANodeThatHasLostItsClusterIsPassedOver(t *testing.T) {
+	first, second := harness.MariaDB(t), harness.MariaDBOf(t, "mariadb-10.11")
+	second.DSN("d")
+	n, err := Parse(strings.Replace(first.DSN("d"), first.Addr, first.Addr+","+second.Addr, 1))
+	require.NoError(t, err)
+	delete(n.Config.Params, "wsrep_sync_wait") // with it the node refuses every SELECT
+	connector, err := n.Connector()
+	require.NoError(t, err)
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	db.SetMaxIdleConns(-1)
+	found, err := at(t, db)
+	require.NoError(t, err)
+	require.Equal(t, port(first), found)
+	wanted := first
+	if first.Isolate(t) {
+		wanted = second
+	}
+	found, err = at(t, db)
+	require.NoError(t, err)
+	require.Equal(t, port(wanted), found)
+}
+
+// scripted is a connection to a server that answers each query with one row of texts; with none where it has no such text.
+type scripted struct {
+	driver.Conn
+	answers map[string][]string
+}
+
+func (s scripted) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+	return &scriptedRows{left: s.answers[query]}, nil
+}
+
+type scriptedRows struct{ left []string }
+
+func (r *scriptedRows) Columns() []string { return make([]string, len(r.left)) }
+func (r *scriptedRows) Close() error      { return nil }
+func (r *scriptedRows) Next(to []driver.Value) error {
+	if r.left == nil {
+		return io.EOF
+	}
+	for i := range to {
+		to[i] = []byte(r.left[i])
+	}
+	r.left = nil
+	return nil
+}
+
+// TestWhichServersTakeWrites has the answers of the servers that the contract suites run on, and of a node without its cluster.
+func TestWhichServersTakeWrites(t *testing.T) {
+	for name, c := range map[string]struct {
+		readOnly, galera, ready []string
+		err                     error
+	}{
+		"MySQL":                     {[]string{"0"}, nil, nil, nil},
+		"MySQL, a replica":          {[]string{"1"}, nil, nil, errReadOnly},
+		"MariaDB":                   {[]string{"0"}, []string{"wsrep_on", "OFF"}, []string{"wsrep_ready", "OFF"}, nil},
+		"MariaDB 12, a replica":     {[]string{"NO_LOCK"}, nil, nil, errReadOnly},
+		"Galera":                    {[]string{"0"}, []string{"wsrep_on", "ON"}, []string{"wsrep_ready", "ON"}, nil},
+		"Galera without a majority": {[]string{"0"}, []string{"wsrep_on", "ON"}, []string{"wsrep_ready", "OFF"}, errNoCluster},
+		"Galera, a replica":         {[]string{"1"}, []string{"wsrep_on", "ON"}, []string{"wsrep_ready", "ON"}, errReadOnly},
+		"no answer":                 {nil, nil, nil, errReadOnly},
+	} {
+		conn := scripted{answers: map[string][]string{sqlReadOnly: c.readOnly, sqlGalera: c.galera, sqlGaleraReady: c.ready}}
+		err := checkWritable(t.Context(), conn)
+		require.ErrorIs(t, err, c.err, name)
+	}
 }
 
 // hung is a server that never answers.
