@@ -20,7 +20,7 @@ type server struct {
 }
 
 // firstWritable connects to the first of several servers that answers and takes writes, so that after a failover new
-// connections find the new primary. Connections that are open stay where they are until a write fails or they grow old.
+// connections find the new primary. An open one is replaced at its next use once its server takes no writes, see checkEvery.
 type firstWritable []server
 
 // Connect tries the servers in their order, and gives each no more than its share of the time that ctx leaves. Its error names
@@ -57,10 +57,11 @@ func (s server) connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkWritable(ctx, conn); err != nil {
+	w, err := watch(ctx, conn)
+	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return conn, nil
+	return w, nil
 }
 
 // Reasons for which a server takes no writes.
@@ -77,12 +78,17 @@ const (
 	sqlGaleraReady = "SHOW STATUS LIKE 'wsrep_ready'"
 )
 
-// checkWritable asks a server whether it takes writes.
-func checkWritable(ctx context.Context, conn driver.Conn) error {
-	asker, ok := conn.(driver.QueryerContext)
-	if !ok {
-		return fmt.Errorf("driver connection %T answers no queries", conn)
+// isGalera asks whether a server is a node of a Galera cluster.
+func isGalera(ctx context.Context, asker driver.QueryerContext) (bool, error) {
+	galera, err := value(ctx, asker, sqlGalera)
+	if err != nil {
+		return false, fmt.Errorf("ask whether it is a node of Galera: %w", err)
 	}
+	return isOn(galera), nil
+}
+
+// checkWritable asks a server whether it takes writes.
+func checkWritable(ctx context.Context, asker driver.QueryerContext, galera bool) error {
 	switch readOnly, err := value(ctx, asker, sqlReadOnly); {
 	case err != nil:
 		return fmt.Errorf("ask whether it is read-only: %w", err)
@@ -90,16 +96,13 @@ func checkWritable(ctx context.Context, conn driver.Conn) error {
 		return errReadOnly
 	case !isOff(readOnly):
 		return fmt.Errorf("%w: read_only is %q", errReadOnly, readOnly)
+	case !galera:
+		return nil
 	}
-	galera, err := value(ctx, asker, sqlGalera)
-	ready := ""
-	if err == nil && isOn(galera) {
-		ready, err = value(ctx, asker, sqlGaleraReady)
-	}
-	switch {
+	switch ready, err := value(ctx, asker, sqlGaleraReady); {
 	case err != nil:
-		return fmt.Errorf("ask whether it is part of a cluster: %w", err)
-	case isOff(ready):
+		return fmt.Errorf("ask whether it is part of its cluster: %w", err)
+	case !isOn(ready):
 		return errNoCluster
 	}
 	return nil
