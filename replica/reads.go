@@ -3,6 +3,8 @@ package replica
 import (
 	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -26,6 +28,7 @@ type Options struct {
 	Lag              *Lag
 	MaxLag           time.Duration // a replica that may lack more is not used
 	Registerer       prometheus.Registerer
+	Log              *slog.Logger
 }
 
 // Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers what the primary has
@@ -118,17 +121,33 @@ func (r *Reads) BuyerOrders(
 	})
 }
 
-// fromReplica returns nothing when the replica fails; the caller then asks the primary, and Lag reports a replica that is away.
+// fromReplica returns nothing when the replica fails; the caller then asks the primary. Lag reports a replica that is away; one
+// that follows may still refuse or miss questions about orders.
 func (r *Reads) fromReplica(ctx context.Context, ask func(context.Context) ([]sale.Order, error)) []sale.Order {
-	ctx, cancel := context.WithTimeout(ctx, replicaTimeout)
+	limited, cancel := context.WithTimeout(ctx, replicaTimeout)
 	defer cancel()
-	found, err := ask(ctx)
-	if err != nil {
+	found, err := ask(limited)
+	switch {
+	case err == nil:
+		r.metrics.replica.Inc()
+		return found
+	case ctx.Err() == nil: // otherwise the buyer has left
 		r.metrics.failed.Inc()
-		return nil
+		r.Log.Warn("the replica of mysql.read_dsn did not answer a question about orders, so the primary was asked",
+			"error", cause(err))
 	}
-	r.metrics.replica.Inc()
-	return found
+	return nil
+}
+
+// cause returns what the server or the driver said, without the words around it, which may name a buyer.
+func cause(err error) error {
+	for {
+		within := errors.Unwrap(err)
+		if within == nil {
+			return err
+		}
+		err = within
+	}
 }
 
 func (r *Reads) fromPrimary(ask func() ([]sale.Order, error)) ([]sale.Order, error) {

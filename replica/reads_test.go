@@ -1,9 +1,13 @@
 package replica
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +25,7 @@ import (
 type server struct {
 	beat   int64
 	away   error
+	denied error // only to those who ask for orders
 	orders map[sale.OrderID]sale.Order
 	asked  int // queries of orders
 	hang   bool
@@ -37,6 +42,9 @@ func (s *server) LastBeat(context.Context) (int64, error) { return s.beat, s.awa
 
 func (s *server) Orders(ctx context.Context, ids []sale.OrderID) (found []sale.Order, err error) {
 	s.asked++
+	if s.denied != nil {
+		return nil, s.denied
+	}
 	if s.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -74,17 +82,18 @@ func (s *server) CancelOrder(_ context.Context, id sale.OrderID, _ sale.OrderRea
 type pair struct {
 	primary, replica *server
 	lag              *Lag
+	said             *bytes.Buffer
 	*Reads
 }
 
 const bound = 500 * time.Millisecond
 
 func newPair(t *testing.T) *pair {
-	p := &pair{primary: newServer(), replica: newServer()}
+	p := &pair{primary: newServer(), replica: newServer(), said: &bytes.Buffer{}}
 	p.lag = NewLag(p.primary, p.replica, slog.New(slog.DiscardHandler))
 	var err error
 	p.Reads, err = NewReads(Options{Primary: p.primary, Replica: p.replica, Lag: p.lag, MaxLag: bound,
-		Registerer: prometheus.NewRegistry()})
+		Registerer: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(p.said, nil))})
 	require.NoError(t, err)
 	return p
 }
@@ -315,6 +324,35 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		<-time.After(2 * bound)
 		require.Len(t, r.fresh([]sale.Order{{OrderID: 1}}), 1)
 		require.True(t, r.complete("ann", nil))
+	})
+}
+
+// TestARefusalOfTheReplicaIsLogged: the account may read the beat and not the orders. The line names no buyer.
+func TestARefusalOfTheReplicaIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		denied := errors.New("SELECT command denied to user 'reader' for table 'order_lines'")
+		p.replica.denied = fmt.Errorf("read orders of ann: %w", fmt.Errorf("read lines: %w", denied))
+		p.status(t, 1)
+		require.True(t, p.usable(), "the beat was read")
+		require.Equal(t, 1, strings.Count(p.said.String(), "level=WARN"))
+		require.Contains(t, p.said.String(), "mysql.read_dsn")
+		require.Contains(t, p.said.String(), denied.Error())
+		require.NotContains(t, p.said.String(), "ann")
+		require.InDelta(t, 1, testutil.ToFloat64(p.metrics.failed), 0)
+
+		p.replica.denied = nil
+		p.replica.hang = true
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		_, err := p.Orders(gone, []sale.OrderID{1})
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(p.said.String(), "level=WARN"), "the buyer has left, which says nothing of the replica")
+		require.InDelta(t, 1, testutil.ToFloat64(p.metrics.failed), 0)
+		p.status(t, 1)
+		require.Contains(t, p.said.String(), context.DeadlineExceeded.Error())
 	})
 }
 
