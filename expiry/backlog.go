@@ -13,10 +13,10 @@ import (
 	"flashsale/sale"
 )
 
-// Bounds of the count of unpaid orders, which reads every one of them in an index.
+// Bounds of the count of unpaid orders, which reads every one of them.
 const (
 	countEvery   = 5 * time.Second
-	countTimeout = time.Minute
+	countTimeout = time.Minute // of the whole count, about 20 million orders; the store makes each of its statements short
 	// countShare is how many times as long as a count the rest after it is at least, so that the database counts for 2 % of the
 	// time at most.
 	countShare = 50
