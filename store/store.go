@@ -83,7 +83,8 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
 	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
-		unpaidPage: unpaidPage, feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes, statuses: statuses{moved: options.Moved}}
+		unpaidPage: unpaidPage, feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes,
+		statuses: statuses{moved: options.Moved}}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

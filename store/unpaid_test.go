@@ -68,7 +68,8 @@ func TestUnpaidOrdersAreCountedInPages(t *testing.T) {
 				found[i].Oldest = 0
 			}
 			require.Equal(t, []sale.UnpaidOrders{
-				{Sale: "eleven", Orders: orders / 2, Overdue: orders / 2}, {Sale: "other", Orders: orders / 2, Overdue: orders / 4},
+				{Sale: "eleven", Orders: orders / 2, Overdue: orders / 2},
+				{Sale: "other", Orders: orders / 2, Overdue: orders / 4},
 			}, found, "pages of %d", page)
 			if statements > 0 { // the server counts them
 				require.GreaterOrEqual(t, statements, 2*orders/page, "pages of %d", page)
