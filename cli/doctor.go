@@ -55,7 +55,7 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 	topics := kafka.TopicsOf(s.Namespace)
 	return doctor.Options{
 		Namespace: s.Namespace, DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
-		Schema:     db,
+		ReadDSN: s.MySQL.ReadDSN.Reveal(), ReadMaxLag: s.MySQL.ReadMaxLag, Schema: db,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
 		Sentinel: doctor.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
 			Password: s.Redis.SentinelPassword.Reveal()},

@@ -24,14 +24,19 @@ type Schema interface {
 	ForeignTables(ctx context.Context) ([]string, error)
 	// Tables names the tables that the migrations make.
 	Tables() ([]string, error)
+	// ReplicaTables names those that gateways read on a replica.
+	ReplicaTables() []string
 }
 
 // Options are the addresses and settings that are examined.
 type Options struct {
 	Namespace   string
 	DSN         string      // of the database, in the form of the Go MySQL driver
-	DatabaseTLS *tls.Config // nil: as the DSN says
+	ReadDSN     string      // of the replica for reads of orders; empty: none
+	DatabaseTLS *tls.Config // nil: as the DSN says; for the replica too
 	Schema      Schema      // on the same database
+
+	ReadMaxLag time.Duration // of the replica, from which on gateways do not use it
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
