@@ -66,6 +66,14 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 		Partitions:    s.Kafka.Partitions, BatchBytes: s.Settle.BatchMaxBytes, JournalOrders: s.Reserve.JournalMaxOrders,
 		GatewayListen: s.Gateway.Listen, AdminListen: s.Admin.Listen, SettleListen: s.Settle.Listen,
 		TrustedProxies: s.Gateway.TrustedProxies, MaxConnections: s.Gateway.MaxConnections,
-		Descriptors: app.DescriptorLimit(),
+		Descriptors: app.DescriptorLimit(), Certificates: certificates(s),
 	}
+}
+
+func certificates(s *settings.Settings) (all []doctor.Certificate) {
+	for _, c := range s.Certificates() {
+		all = append(all, doctor.Certificate{Setting: c.Setting(), File: c.File,
+			Authority: c.Kind == settings.CertificateAuthority, Ends: c.Ends()})
+	}
+	return all
 }

@@ -57,6 +57,15 @@ type Options struct {
 	TrustedProxies                           []netip.Prefix
 	MaxConnections                           int    // of buyers to one gateway
 	Descriptors                              uint64 // that a process may have open; the largest value: no limit
+
+	Certificates []Certificate
+}
+
+// Certificate is a file with certificates by which a store is reached.
+type Certificate struct {
+	Setting, File string
+	Authority     bool // verifies the store; else it names the engine
+	Ends          time.Time
 }
 
 // Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.

@@ -46,6 +46,7 @@ func everyFinding() []Finding {
 		times.others = append(times.others, clock{check: check})
 	}
 	machine := machineFacts{}
+	o.Certificates = []Certificate{{Setting: "redis.tls_cert_file"}}
 	for _, setting := range []string{"gateway.listen", "admin.listen", "settle.listen"} {
 		machine.listeners = append(machine.listeners, listenerFacts{setting: setting, err: errors.New("taken")})
 	}

@@ -70,7 +70,17 @@ func TestTLSToEveryStore(t *testing.T) {
 		w.waited(o.OrderID, fmt.Sprintf("buyer-%d", i))
 	}
 	w.audit("rush")
+	for _, process := range []string{w.Gateways[0].Operators, w.Settles[0].Listen} {
+		shown := w.metrics(process)
+		for _, store := range []string{"redis", "kafka", "mysql"} {
+			for _, kind := range []string{"client", "authority"} {
+				ends := shown[`flashsale_certificate_not_after_seconds{kind="`+kind+`",store="`+store+`"}`]
+				assert.InDelta(t, time.Now().Add(time.Hour).Unix(), ends, 600, "%s %s", store, kind)
+			}
+		}
+	}
 	examined := w.Command("doctor")
+	assert.Contains(t, examined.Stdout, "certificates: redis.tls_ca_file: "+ca.File+" ends at ")
 	assert.Contains(t, []int{0, 1}, examined.Code, "%s", examined.Stderr)
 	for _, unreachable := range []string{"redis reach", "kafka reach", "database reach"} {
 		assert.NotContains(t, strings.Join(strings.Fields(examined.Stdout), " "), unreachable, "%s", examined.Stdout)
