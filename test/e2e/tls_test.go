@@ -105,6 +105,39 @@ func TestTLSToEveryStore(t *testing.T) {
 	}
 }
 
+// TestTLSToSentinels: Sentinels and the servers that they watch speak TLS alone and ask for a client's certificate. The engine
+// finds the primary, sells, and sells again after a failover; with a wrong authority, an expired certificate, none, or another
+// name it says so.
+func TestTLSToSentinels(t *testing.T) {
+	ca := harness.NewAuthority(t, "stores")
+	own := ca.Client("engine", time.Now().Add(time.Hour))
+	sentinels := harness.SentinelSetTLS(t, ca, 1, "--appendfsync", "always")
+	const files = "FLASHSALE_REDIS_TLS_"
+	w := &tlsWorld{newStack(t, servers{Sentinels: sentinels, Env: []string{"FLASHSALE_REDIS_TLS=true",
+		files + "CA_FILE=" + ca.File, files + "CERT_FILE=" + own.Cert, files + "KEY_FILE=" + own.Key}}), ca, own}
+	w.run(1, 1)
+	w.open("rush", lasting(phone(10)))
+	ann := w.taken(ask{buyer: "ann"})
+	w.waited(ann.OrderID, "ann")
+	examined := w.Command("doctor")
+	assert.Regexp(t, "ok .*sentinels", examined.Stdout)
+	assert.NotContains(t, examined.Stdout, "sentinels: ", "none of them is a finding")
+
+	old := sentinels.Primary()
+	require.NotNil(t, old)
+	old.Kill()
+	w.sells(0, "bob")
+	require.NotSame(t, old, sentinels.Primary())
+	w.audit("rush")
+
+	expired := ca.Client("engine", time.Now().Add(-time.Hour))
+	stranger := harness.NewAuthority(t, "stranger")
+	w.refusedWith("redis", "unknown authority", files+"CA_FILE="+stranger.File)
+	w.refusedWith("redis", "has expired at", files+"CERT_FILE="+expired.Cert, files+"KEY_FILE="+expired.Key)
+	w.refusedWith("redis", "certificate required", files+"CERT_FILE=", files+"KEY_FILE=")
+	w.refusedWith("redis", "not another.example", files+"SERVER_NAME=another.example")
+}
+
 // rehearses tries a sale before it is opened. A rehearsal is refused, and makes nothing, while the coordinator of a broker that
 // has just started still loads its offsets.
 func (w *tlsWorld) rehearses(id string) {
