@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,9 +40,9 @@ const whyMembers = "The engine takes the next server of the list when one is awa
 func (j databaseJudge) judgeMembers() {
 	leader := slices.IndexFunc(j.members, func(s serverFacts) bool { return s.err == nil && s.writable() })
 	for i, s := range j.members {
-		at := "  -- at " + s.addr
+		host, port, _ := net.SplitHostPort(s.addr)
 		if s.err != nil {
-			j.add(Warning, "members", whyMembers, "SELECT 1;"+at, "%v", s.err)
+			j.add(Warning, "members", whyMembers, "mysql -h "+host+" -P "+port+" -e 'SELECT 1'", "%v", s.err)
 			continue
 		}
 		earlier := slices.IndexFunc(j.members[:i], func(other serverFacts) bool { return isOne(s.variables, other.variables) })

@@ -205,7 +205,7 @@ func (j databaseJudge) judgeBeats() {
 	case b.moved:
 		add(Warning, status, "is behind by more than mysql.read_max_lag%s", r.saysLag())
 	case j.gateways > 0:
-		add(Warning, "FLASHSALE_MYSQL_READ_DSN=…  # for flashsale settle too, and start it",
+		add(Warning, "FLASHSALE_MYSQL_READ_DSN=USER:PASSWORD@tcp(REPLICA:3306)/"+j.name+"  # for settle too, then start it anew",
 			"is not used by the gateways that run: no settling process raises the beat")
 	case !r.said(j.server()):
 		add(Warning, status, "has the beat %d of the primary, and says that it follows no server", b.replica)

@@ -171,7 +171,7 @@ func (s serverFacts) replicaRight() string {
 }
 
 // identifying are the variables by which a server is told from every other one. Which of them there are depends on its kind.
-var identifying = []string{"server_uuid", "server_uid", "hostname", "port", "datadir", "socket"}
+var identifying = []string{"server_uuid", "server_uid", "server_id", "hostname", "port", "datadir", "socket"}
 
 // isOne reports whether the variables are those of one server, which has two addresses.
 func isOne(a, b map[string]string) bool {
