@@ -203,7 +203,7 @@ const holdTime = time.Second
 
 // holdBuyers waits until the gateway is ready, for holdTime at most. A proxy without health checks sends presses to a gateway as
 // soon as it listens, and a start takes less than half a second where the stores are up: these presses wait instead of being
-// refused. A gateway that waits longer for a store says so.
+// refused. A gateway that waits longer for a store answers 503.
 func (r *gatewayRole) holdBuyers(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, holdTime)
 	defer cancel()

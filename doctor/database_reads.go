@@ -81,7 +81,7 @@ func (f *readsFacts) look(ctx context.Context, name *dsn.Name, o Options, primar
 func (f *readsFacts) readRights(ctx context.Context, db *sql.DB, tables []string) error {
 	r := &databaseReader{db: db, facts: &databaseFacts{name: f.name, variables: f.variables,
 		rights: databaseRights{denied: map[string][]string{}}}}
-	grants, err := r.grants(ctx)
+	grants, err := dsn.Grants(ctx, db)
 	if err != nil {
 		return err
 	}

@@ -38,10 +38,17 @@ func (g *Gateway) newServer() *fasthttp.Server {
 	}
 }
 
-// serverLog writes fasthttp's messages, mostly about broken connections, at level debug.
+// serverLog writes fasthttp's messages at level debug. Those about a connection have the buyer's address, and errors quote what
+// was read, maybe a token: of these it writes the type of the error alone.
 type serverLog struct{ log *slog.Logger }
 
 func (l serverLog) Printf(format string, args ...any) {
+	for _, arg := range args {
+		if _, connection := arg.(net.Addr); connection {
+			l.log.Debug("fasthttp: a connection ended with an error", slog.String("error", fmt.Sprintf("%T", args[len(args)-1])))
+			return
+		}
+	}
 	l.log.Debug("fasthttp", slog.String("message", fmt.Sprintf(format, args...)))
 }
 
@@ -153,13 +160,16 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.S
 	})
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	g.identify(ctx, h.ownID())
-	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()), (*span).Context().Trace())
+	took, traceID := time.Since(ctx.Time()), (*span).Context().Trace()
+	g.metrics.served(*r, fasthttp.StatusInternalServerError, took, traceID)
 	g.endSpan(ctx, *span, &press{})
+	g.access(ctx, *r, locate(ctx.URI().PathOriginal()).path, &press{}, traceID, took)
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is
 // unknown.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
+	defer g.access(ctx, routeNone, pathNone, &press{}, "", 0) // when it began to arrive is not known
 	g.identify(ctx, nil)
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error

@@ -3,6 +3,7 @@ package logs
 import (
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,7 +15,7 @@ type Log struct {
 	repeats *repeats
 }
 
-// Flush tells the counts of the warnings that were left out. Call it when the process ends.
+// Flush writes the counts of the warnings that were left out. Call it when the process ends.
 func (l Log) Flush() { l.repeats.seen.flush() }
 
 // New returns a log that writes JSON lines of a level and above.
@@ -22,13 +23,16 @@ func New(w io.Writer, level slog.Level) Log {
 	l := &Level{usual: level}
 	l.least.Set(level)
 	handler := newRepeats(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.least}))
-	return Log{slog.New(handler), l, handler}
+	log := slog.New(handler)
+	l.log = log
+	return Log{log, l, handler}
 }
 
 // Level is the least level of the lines that a log writes. Several goroutines may use it at once.
 type Level struct {
 	least slog.LevelVar
 	usual slog.Level // of the settings
+	log   *slog.Logger
 
 	mu    sync.Mutex
 	until time.Time // when the usual level returns; zero: it is there
@@ -42,7 +46,7 @@ func (l *Level) Now() (level slog.Level, until time.Time) {
 	return l.least.Level(), l.until
 }
 
-// Set changes the level. That of the settings returns after a time, or when Set is called with it.
+// Set changes the level. That of the settings returns after a time, with a line of the log, or when Set is called with it.
 func (l *Level) Set(level slog.Level, lasts time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,9 +64,18 @@ func (l *Level) Set(level slog.Level, lasts time.Duration) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.timer == timer { // otherwise a later change counts
-			l.least.Set(l.usual)
-			l.until, l.timer = time.Time{}, nil
+			l.end()
 		}
 	})
 	l.timer = timer
+}
+
+// end returns to the level of the settings, with a line at the one of both that writes more.
+func (l *Level) end() {
+	before := l.least.Level()
+	l.least.Set(min(before, l.usual))
+	l.log.Info("the level of the log was changed, because its time is over", "level", strings.ToLower(l.usual.String()),
+		"before", strings.ToLower(before.String()))
+	l.least.Set(l.usual)
+	l.until, l.timer = time.Time{}, nil
 }

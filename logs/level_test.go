@@ -47,3 +47,26 @@ func TestALevelHoldsForATime(t *testing.T) {
 		says(slog.LevelInfo, time.Time{})
 	})
 }
+
+// TestTheEndOfALevelIsInTheLog: whoever reads the lines sees why the details stop, and where they begin again.
+func TestTheEndOfALevelIsInTheLog(t *testing.T) {
+	for usual, temporary := range map[slog.Level]slog.Level{
+		slog.LevelInfo: slog.LevelDebug, slog.LevelWarn: slog.LevelDebug, slog.LevelDebug: slog.LevelError,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var written bytes.Buffer
+			log := New(&written, usual)
+			log.Level.Set(temporary, time.Minute)
+			<-time.After(59 * time.Second)
+			synctest.Wait()
+			require.Empty(t, written.String())
+			<-time.After(time.Second)
+			synctest.Wait()
+			require.Contains(t, written.String(), "because its time is over")
+			require.Contains(t, written.String(), `"level":"`+strings.ToLower(usual.String())+`"`)
+			present, until := log.Level.Now()
+			require.Equal(t, usual, present)
+			require.Zero(t, until)
+		})
+	}
+}

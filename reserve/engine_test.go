@@ -2,6 +2,7 @@ package reserve
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -244,7 +245,7 @@ func TestEngineRefusesBeforeRedis(t *testing.T) {
 
 	queue := w.engine.queue(w.Purchase(b, "anna"))
 	queue.mu.Lock()
-	queue.pending = make([]*request, maxPending)
+	queue.pending = slices.Repeat([]*request{{arrivedAt: time.Now()}}, maxPending) // the janitor looks at them
 	queue.mu.Unlock()
 	require.Equal(t, sale.OutcomeOverloaded, w.Buy(b, "anna").Outcome)
 	queue.mu.Lock()

@@ -21,7 +21,9 @@ const schemaTable = "schema_versions"
 const (
 	sqlSchemaVersion = "SELECT MAX(version_id) FROM " + schemaTable
 	sqlZeroVersion   = "SELECT COUNT(*) FROM " + schemaTable + " WHERE version_id = 0"
-	sqlMendVersions  = "INSERT INTO " + schemaTable + " (version_id, is_applied) VALUES (0, 1)"
+	sqlTooNew        = "SELECT COUNT(*) FROM " + schemaTable + " v LEFT JOIN schema_oldest o ON o.version_id = v.version_id" +
+		" WHERE v.version_id > ? AND COALESCE(o.oldest, v.version_id) > ?"
+	sqlMendVersions = "INSERT INTO " + schemaTable + " (version_id, is_applied) VALUES (0, 1)"
 )
 
 // maxLockWaits times 10 seconds is how long a migration waits for that of another process.
@@ -93,8 +95,8 @@ func (s *Store) mendVersions(ctx context.Context) error {
 	return err
 }
 
-// CheckSchema returns an error that wraps sale.ErrSchema if the schema is older or newer than this binary, and another error
-// if the query fails. It changes nothing.
+// CheckSchema returns an error that wraps sale.ErrSchema if the schema is older than this binary, or newer without saying that
+// this binary may run on it, and another error if a query fails. It changes nothing.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	provider, err := s.migrator()
 	if err != nil {
@@ -116,8 +118,22 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: run flashsale migrate", sale.ErrSchema, *present,
 			wanted)
 	case *present > wanted:
+		return s.checkNewer(ctx, *present, wanted)
+	}
+	return nil
+}
+
+// checkNewer returns nil if every migration that this binary does not know says that processes of its version may start. That
+// makes an upgrade by steps possible, and a way back.
+func (s *Store) checkNewer(ctx context.Context, present, wanted int64) error {
+	var refusing int
+	err := s.db.QueryRowContext(ctx, sqlTooNew, wanted, wanted).Scan(&refusing)
+	if err != nil && s.dialect.fault(err) != faultNoTable {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	if err != nil || refusing > 0 {
 		return fmt.Errorf("check schema: %w: it is version %d, wanted %d: a newer flashsale has migrated it, run that one",
-			sale.ErrSchema, *present, wanted)
+			sale.ErrSchema, present, wanted)
 	}
 	return nil
 }

@@ -24,12 +24,62 @@ func TestCheckSchema(t *testing.T) {
 			require.NoError(t, err)
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "newer")
 			require.NotContains(t, s.CheckSchema(ctx).Error(), "run flashsale migrate", "which would change nothing")
+			require.NoError(t, s.Migrate(ctx), "an older binary changes nothing")
 			_, err = s.db.Exec("DELETE FROM schema_versions WHERE version_id > 0")
 			require.NoError(t, err)
 			require.ErrorContains(t, s.CheckSchema(ctx), "run flashsale migrate", "older")
 			_, err = s.db.Exec("DELETE FROM schema_versions")
 			require.NoError(t, err)
 			require.ErrorIs(t, s.CheckSchema(ctx), sale.ErrSchema, "no version at all")
+		})
+	}
+}
+
+// TestASchemaSaysWhoMayStartOnIt: a process starts on a newer schema where each newer migration allows it, so that a canary can
+// be rolled back, and pods of the version before can start beside it.
+func TestASchemaSaysWhoMayStartOnIt(t *testing.T) {
+	for _, driver := range []string{DriverMySQL, DriverSQLite} {
+		t.Run(driver, func(t *testing.T) {
+			s := unmigrated(t, driver)
+			require.NoError(t, s.Migrate(t.Context()))
+			var own int
+			require.NoError(t, s.db.QueryRow(sqlSchemaVersion).Scan(&own))
+			run := func(statement string, args ...any) {
+				t.Helper()
+				_, err := s.db.Exec(statement, args...)
+				require.NoError(t, err)
+			}
+			newer := func(version, oldest int) {
+				t.Helper()
+				run("INSERT INTO schema_oldest (version_id, oldest) VALUES (?, ?)", version, oldest)
+				run("INSERT INTO schema_versions (version_id, is_applied) VALUES (?, 1)", version)
+			}
+			newer(own+1, own)
+			require.NoError(t, s.CheckSchema(t.Context()))
+			newer(own+3, own-1)
+			require.NoError(t, s.CheckSchema(t.Context()))
+			require.NoError(t, s.Migrate(t.Context()), "an older binary changes nothing")
+			newer(own+4, own+1)
+			require.ErrorIs(t, s.CheckSchema(t.Context()), sale.ErrSchema, "one that took away what this binary needs")
+			newer(own+5, own)
+			require.ErrorIs(t, s.CheckSchema(t.Context()), sale.ErrSchema, "a later one cannot allow it again")
+			run("DELETE FROM schema_oldest WHERE version_id = ?", own+4)
+			require.ErrorIs(t, s.CheckSchema(t.Context()), sale.ErrSchema, "a migration that does not say")
+			run("DROP TABLE schema_oldest")
+			require.ErrorIs(t, s.CheckSchema(t.Context()), sale.ErrSchema, "nothing says")
+		})
+	}
+}
+
+// TestEveryMigrationSaysWhoMayStart: a migration without its row would lock out processes of the version before it.
+func TestEveryMigrationSaysWhoMayStart(t *testing.T) {
+	for _, driver := range []string{DriverMySQL, DriverSQLite} {
+		t.Run(driver, func(t *testing.T) {
+			s := unmigrated(t, driver)
+			require.NoError(t, s.Migrate(t.Context()))
+			const silent = "SELECT COUNT(*) FROM schema_versions v LEFT JOIN schema_oldest o ON o.version_id = v.version_id" +
+				" WHERE v.version_id >= 12 AND (o.oldest IS NULL OR o.oldest > v.version_id)"
+			require.Zero(t, count(t, s, silent))
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 // (headers, certificates, compression, timeout) and the library those of limits, batches and resource.
 const (
 	varDisabled       = "OTEL_SDK_DISABLED"
+	varPropagators    = "OTEL_PROPAGATORS"
 	varExporter       = "OTEL_TRACES_EXPORTER"
 	varEndpoint       = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	varTracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -55,6 +56,7 @@ const (
 // setup is what the environment asks for.
 type setup struct {
 	protocol    string
+	endpoint    string  // of the collector; "": a variable has it
 	share       float64 // of the traces that begin here
 	parentBased bool    // whether a trusted parent decides instead
 }
@@ -74,19 +76,22 @@ func readSetup() (*setup, error) {
 	refuse := func(name, value, want string) {
 		faults = append(faults, fmt.Errorf("%s: %q is not %s", name, value, want))
 	}
-	if _, disabled := variable(varDisabled); strings.EqualFold(disabled, "true") {
+	switch _, disabled := variable(varDisabled); {
+	case strings.EqualFold(disabled, "true"):
 		return nil, nil
+	case disabled != "" && !strings.EqualFold(disabled, "false"):
+		refuse(varDisabled, disabled, "true or false")
 	}
 	_, endpoint := variable(varTracesEndpoint, varEndpoint)
 	switch name, exporter := variable(varExporter); {
 	case exporter == "none", exporter == "" && endpoint == "":
-		return nil, nil
+		return nil, errors.Join(faults...)
 	case exporter != "" && exporter != "otlp":
 		refuse(name, exporter, "otlp or none")
 	}
 	for _, name := range []string{varTracesEndpoint, varEndpoint} {
-		if _, value := variable(name); value != "" && !isEndpoint(value) {
-			refuse(name, value, "a URL with http or https, such as http://127.0.0.1:4318")
+		if _, value := variable(name); value != "" {
+			faults = append(faults, checkEndpoint(name, value))
 		}
 	}
 	s := &setup{protocol: protocolHTTP}
@@ -94,6 +99,9 @@ func readSetup() (*setup, error) {
 		if s.protocol = value; value != protocolHTTP && value != protocolGRPC {
 			refuse(name, value, protocolHTTP+" or "+protocolGRPC)
 		}
+	}
+	if endpoint == "" {
+		s.endpoint = defaultEndpoints[s.protocol]
 	}
 	for _, name := range []string{varTracesInsecure, varInsecure} {
 		if _, value := variable(name); value != "" && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
@@ -107,8 +115,19 @@ func readSetup() (*setup, error) {
 	for _, prefix := range prefixes {
 		faults = append(faults, checkFiles(prefix), checkHeaders(prefix+"HEADERS"))
 	}
-	faults = append(faults, s.readSampler(variable))
+	faults = append(faults, checkPropagators(), s.readSampler(variable))
 	return s, errors.Join(faults...)
+}
+
+// checkPropagators refuses headers of other kinds: processes read and write traceparent. Baggage is neither read nor passed on.
+func checkPropagators() error {
+	text := os.Getenv(varPropagators)
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" && name != "tracecontext" && name != "baggage" {
+			return fmt.Errorf("%s: %q is not tracecontext", varPropagators, name)
+		}
+	}
+	return nil
 }
 
 // checkNumbers reads the variables as the library does, which allows no spaces.
@@ -172,9 +191,17 @@ func checkFiles(prefix string) error {
 	return errors.Join(faults...)
 }
 
-func isEndpoint(value string) bool {
+// checkEndpoint checks the address of a collector. The library leaves out a user and a password, and the collector then refuses
+// every span. The error does not show the value, because it may hold a password.
+func checkEndpoint(name, value string) error {
 	at, err := url.Parse(value)
-	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != ""
+	switch {
+	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return fmt.Errorf("%s: is not a URL with http or https, such as http://127.0.0.1:4318", name)
+	case at.User != nil:
+		return fmt.Errorf("%s: has a user, which is not sent; use OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%%20…", name)
+	}
+	return nil
 }
 
 // samplers are the names of samplers, without the prefix of those that a parent overrules.

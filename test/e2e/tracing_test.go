@@ -141,6 +141,7 @@ func TestASlowCollectorKeepsNobody(t *testing.T) {
 	}
 	s.becomes(o, "buyer-99", "confirmed")
 	require.Positive(t, s.metrics(s.Gateways[0].Operators)[`flashsale_trace_spans_total{result="dropped"}`])
+	require.Contains(t, s.metrics(s.Settles[0].Listen), `flashsale_trace_spans_total{result="dropped"}`)
 	began := time.Now()
 	for _, p := range s.processes() {
 		require.Zero(t, p.Term())
