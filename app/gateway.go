@@ -124,7 +124,7 @@ func (r *gatewayRole) build() (err error) {
 		return err
 	}
 	r.stores = r.newStoreWatch()
-	if err := register(r.site.registry, r.stores, r.site.orders); err != nil {
+	if err := register(r.site.registry, r.stores, r.site.orders, newCertificateEnds(r.settings.Certificates())); err != nil {
 		return err
 	}
 	r.api = admin.New(admin.Options{

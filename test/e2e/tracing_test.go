@@ -84,6 +84,10 @@ func TestOneTraceFromTheSocketToTheRow(t *testing.T) {
 		require.NotContains(t, span.String(), "ann", "no span names a buyer: %s", span.Name)
 	}
 
+	for _, metrics := range []string{s.Gateways[0].Operators, s.Settles[0].Listen} {
+		require.Eventually(t, func() bool { return s.metrics(metrics)[`flashsale_trace_spans_total{result="exported"}`] > 0 },
+			20*time.Second, 20*time.Millisecond, "each process counts its spans")
+	}
 	trace := press.Trace()
 	line := logged(s.Gateways[0].Process, "purchase")[0]
 	assert.Equal(t, []any{"press-1", o.OrderID, trace, "queued"},
