@@ -116,7 +116,8 @@ func (r *gatewayRole) build() (err error) {
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
 		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
-		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.orders.reads, Cancels: r.orders.cancels,
+		Catalogue: followed{r.catalogue, r.site.orders}, Stock: r.engine, Levels: r.redis,
+		Orders: r.orders.reads, Cancels: r.orders.cancels,
 		Breakers: breakers, Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
 		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})

@@ -83,7 +83,8 @@ func (r *settleRole) build() (err error) {
 	}
 	r.controller = recovery.NewController(recovery.ControllerOptions{
 		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
-		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
+		Catalogue: followed{r.db, r.orders}, Buckets: r.db, Units: r.db,
+		Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.archiver = newArchiver(r.site)
 	r.relay = recovery.NewRelay(recovery.RelayOptions{
