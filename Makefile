@@ -81,7 +81,7 @@ model: ## prove that each rule of the protocol is needed, then search further (A
 seeded-bugs: ## compile in each bug of test/bugs and require its check to catch it
 	go test -count=1 -timeout 20m -v -run '^TestEverySeededBugIsCaught$$' ./test/bugs
 
-compat: ## the suites on the servers that shops run: fetches or builds each, an hour or two (ARGS="-only mysql97" for a part)
+compat: ## the suites on the servers that shops run: fetches or builds each, three to five hours (ARGS="-only mysql97" for a part)
 	go run ./test/compat/cmd $(ARGS)
 
 bench: build ## measure every figure and its baseline on private servers (ARGS="-only sold-out,accept" for some parts, "-only servers,databases" for other kinds of them)

@@ -2,22 +2,22 @@ package admin
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
 var stateDesc = prometheus.NewDesc("flashsale_sale_state",
-	"1 for the state that a sale is in, 0 for the others; of the 100 sales that matter most now.", []string{"sale", "state"}, nil)
+	fmt.Sprintf("1 for the state that a sale is in, 0 for the others; of the %d sales that matter most now.", series.MaxSales),
+	[]string{"sale", "state"}, nil)
 
-// shownStates bounds the sales whose state is shown.
-const shownStates = 100
-
-// statesOfSales returns the states that the metric shows, in the order of their importance: of more than shownStates sales, those
-// in an earlier state are shown.
+// statesOfSales returns the states that the metric shows, in the order of their importance: of more than series.MaxSales sales,
+// those in an earlier state are shown.
 func statesOfSales() []sale.State {
 	return []sale.State{sale.StateOpen, sale.StatePaused, sale.StatePreloaded, sale.StateDraft, sale.StateClosed}
 }
@@ -32,12 +32,12 @@ func stateMetrics(sales []sale.Sale, now time.Time, keep time.Duration) []promet
 			shown = append(shown, &sales[i])
 		}
 	}
-	if len(shown) > shownStates {
+	if len(shown) > series.MaxSales {
 		slices.SortFunc(shown, func(a, b *sale.Sale) int {
 			return cmp.Or(cmp.Compare(slices.Index(states, a.State), slices.Index(states, b.State)),
 				cmp.Compare(now.Sub(a.StartsAt.Time).Abs(), now.Sub(b.StartsAt.Time).Abs()), cmp.Compare(a.ID, b.ID))
 		})
-		shown = shown[:shownStates]
+		shown = shown[:series.MaxSales]
 	}
 	metrics := make([]prometheus.Metric, 0, len(shown)*len(states))
 	for _, s := range shown {

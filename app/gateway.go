@@ -125,7 +125,7 @@ func (r *gatewayRole) build() (err error) {
 		return err
 	}
 	r.stores = r.newStoreWatch()
-	if err := register(r.site.registry, r.stores, r.site.orders); err != nil {
+	if err := register(r.site.registry, r.stores, r.site.orders, newCertificateEnds(r.settings.Certificates())); err != nil {
 		return err
 	}
 	r.api = admin.New(admin.Options{
@@ -204,7 +204,7 @@ const holdTime = time.Second
 
 // holdBuyers waits until the gateway is ready, for holdTime at most. A proxy without health checks sends presses to a gateway as
 // soon as it listens, and a start takes less than half a second where the stores are up: these presses wait instead of being
-// refused. A gateway that waits longer for a store says so.
+// refused. A gateway that waits longer for a store answers 503.
 func (r *gatewayRole) holdBuyers(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, holdTime)
 	defer cancel()

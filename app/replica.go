@@ -36,7 +36,7 @@ func newOrderReads(s *site) (*orderReads, error) {
 	}
 	r.lag = replica.NewLag(apart[0], apart[1], s.log)
 	reads, err := replica.NewReads(replica.Options{Primary: s.db, Replica: second, Lag: r.lag,
-		MaxLag: s.settings.MySQL.ReadMaxLag, Registerer: s.registry})
+		MaxLag: s.settings.MySQL.ReadMaxLag, Registerer: s.registry, Log: s.log})
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}

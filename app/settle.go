@@ -137,9 +137,9 @@ func (r *settleRole) build() (err error) {
 	}
 	r.stores = r.newStoreWatch(r.kafka)
 	if !r.shared { // else the other role of the process has them
-		err = register(r.registry, r.orders)
+		err = register(r.registry, append(r.tracer.Collectors(), r.orders)...)
 	}
-	return errors.Join(err, register(r.registry, r.stores))
+	return errors.Join(err, register(r.registry, r.stores, newCertificateEnds(r.settings.Certificates())))
 }
 
 // newBrake returns the governor of the brake with the bounds of the settings.

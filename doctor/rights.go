@@ -3,9 +3,10 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"flashsale/dsn"
 )
 
 // databaseRights is which statements the account may not run.
@@ -16,10 +17,12 @@ type databaseRights struct {
 	ddlErr error
 }
 
+const selectOf = "EXPLAIN SELECT 1 FROM `%s` WHERE 1 = 0"
+
 // processRights are the rights of gateway, settle and deadletter, each with a statement of it. EXPLAIN checks the rights of a
 // statement without running it. The statements name no column, so a schema of another version answers too.
 var processRights = []struct{ right, statement string }{
-	{"SELECT", "EXPLAIN SELECT 1 FROM `%s` WHERE 1 = 0"},
+	{"SELECT", selectOf},
 	{"INSERT", "EXPLAIN INSERT INTO `%s` VALUES ()"},
 	{"UPDATE", ""}, // names a column: see updateOf
 	{"DELETE", "EXPLAIN DELETE FROM `%s` WHERE 1 = 0"},
@@ -38,11 +41,11 @@ func (r *databaseReader) readRights(ctx context.Context, schema Schema) {
 		rights.err = err
 		return
 	}
-	grants, err := r.grants(ctx)
+	grants, err := dsn.Grants(ctx, r.db)
 	if err != nil {
 		rights.ddlErr = err
 	} else {
-		rights.ddl = missingOf(grants, r.facts.name, migrateRights)
+		rights.ddl = dsn.MissingRights(grants, r.facts.name, migrateRights)
 	}
 	for _, table := range tables {
 		for _, of := range processRights {
@@ -70,7 +73,7 @@ func (r *databaseReader) tryRight(ctx context.Context, table, right, statement s
 	}
 	switch n := number(err); {
 	case slices.Contains(deniedErrors, n),
-		n == errNoTable && r.isTiDB() && grants != nil && len(missingOf(grants, r.facts.name, []string{right})) > 0:
+		n == errNoTable && r.isTiDB() && grants != nil && len(dsn.MissingRights(grants, r.facts.name, []string{right})) > 0:
 		r.facts.rights.denied[right] = append(r.facts.rights.denied[right], table)
 		return nil
 	case n != 0:
@@ -93,58 +96,6 @@ const sqlColumn = "SELECT COALESCE(MIN(column_name), 'id') FROM information_sche
 func (r *databaseReader) columnOf(ctx context.Context, table string) (column string, err error) {
 	err = r.db.QueryRowContext(ctx, sqlColumn, table).Scan(&column)
 	return column, err
-}
-
-func (r *databaseReader) grants(ctx context.Context) (lines []string, err error) {
-	rows, err := r.db.QueryContext(ctx, "SHOW GRANTS")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			return nil, err
-		}
-		lines = append(lines, line)
-	}
-	return lines, rows.Err()
-}
-
-var grantLine = regexp.MustCompile("^GRANT (.+) ON (.+) TO ")
-
-// missingOf returns which rights on a schema no grant names. Grants by roles are not followed.
-func missingOf(grants []string, schema string, wanted []string) (missing []string) {
-	granted := map[string]bool{}
-	for _, line := range grants {
-		parts := grantLine.FindStringSubmatch(line)
-		if parts == nil || !covers(parts[2], schema) {
-			continue
-		}
-		for _, right := range strings.Split(parts[1], ",") {
-			granted[strings.TrimSpace(right)] = true
-		}
-	}
-	if granted["ALL PRIVILEGES"] || granted["ALL"] {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(wanted), func(right string) bool { return granted[right] })
-}
-
-// covers reports whether the object of a grant contains a whole schema. In its name % and _ stand for others, unless a
-// backslash precedes them.
-func covers(object, schema string) bool {
-	if object == "*.*" {
-		return true
-	}
-	name, whole := strings.CutSuffix(object, ".*")
-	if !whole {
-		return false
-	}
-	pattern := regexp.QuoteMeta(strings.Trim(name, "`"))
-	pattern = strings.NewReplacer(`\\_`, "_", `\\%`, "%", "_", ".", "%", ".*").Replace(pattern)
-	matched, err := regexp.MatchString("^"+pattern+"$", schema)
-	return err == nil && matched
 }
 
 const (

@@ -11,19 +11,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/sale"
+	"flashsale/series"
 )
 
-// Bounds of the count of unpaid orders, which reads every one of them in an index.
+// Bounds of the count of unpaid orders, which reads every one of them.
 const (
 	countEvery   = 5 * time.Second
-	countTimeout = time.Minute
+	countTimeout = time.Minute // of the whole count, about 20 million orders; the store makes each of its statements short
 	// countShare is how many times as long as a count the rest after it is at least, so that the database counts for 2 % of the
 	// time at most.
 	countShare = 50
-	// maxSales bounds the sales whose unpaid orders are shown by themselves: those with the most.
-	maxSales = 100
-	// otherSales is the label of the other sales together. A sale that is named so is one of them.
-	otherSales = "other"
 )
 
 // backlog counts the orders that are not paid yet, and those that are to expire. It is a prometheus.Collector that reports only
@@ -41,7 +38,8 @@ type backlog struct {
 func newBacklog() *backlog {
 	return &backlog{
 		unpaid: prometheus.NewDesc("flashsale_unpaid_orders",
-			"Confirmed orders whose payment time runs; other: beyond the 100 sales with the most.",
+			fmt.Sprintf("Confirmed orders whose payment time runs; %s: beyond the %d sales with the most.",
+				series.Other, series.MaxSales),
 			[]string{"sale"}, nil),
 		overdue: prometheus.NewDesc("flashsale_overdue_orders",
 			"Unpaid orders that are to expire and have not yet; those of frozen sales are not.", nil, nil),
@@ -100,14 +98,14 @@ func (b *backlog) Collect(out chan<- prometheus.Metric) {
 	shown := 0
 	for _, one := range b.found {
 		overdue, oldest = overdue+one.Overdue, max(oldest, one.Oldest)
-		if shown == maxSales || one.Sale == otherSales {
+		if shown == series.MaxSales || one.Sale == series.Other {
 			others += one.Orders
 			continue
 		}
 		shown++
 		out <- prometheus.MustNewConstMetric(b.unpaid, prometheus.GaugeValue, float64(one.Orders), one.Sale)
 	}
-	out <- prometheus.MustNewConstMetric(b.unpaid, prometheus.GaugeValue, float64(others), otherSales)
+	out <- prometheus.MustNewConstMetric(b.unpaid, prometheus.GaugeValue, float64(others), series.Other)
 	out <- prometheus.MustNewConstMetric(b.overdue, prometheus.GaugeValue, float64(overdue))
 	out <- prometheus.MustNewConstMetric(b.oldest, prometheus.GaugeValue, oldest.Seconds())
 }

@@ -13,6 +13,7 @@ import (
 
 	"flashsale/lease"
 	"flashsale/sale"
+	"flashsale/series"
 	"flashsale/test/memory"
 )
 
@@ -50,12 +51,12 @@ flashsale_unpaid_orders{sale="winter"} 9
 
 func TestBacklogHasABoundedNumberOfSales(t *testing.T) {
 	b, unpaid := newBacklog(), &fakeUnpaid{}
-	for i := range 3 * maxSales {
+	for i := range 3 * series.MaxSales {
 		unpaid.unpaid = append(unpaid.unpaid, sale.UnpaidOrders{Sale: fmt.Sprintf("s%03d", i), Orders: int64(i + 1)})
 	}
 	b.own(true)
 	require.NoError(t, b.read(t.Context(), unpaid))
-	require.Equal(t, maxSales+1+backlogMetrics, testutil.CollectAndCount(b))
+	require.Equal(t, series.MaxSales+1+backlogMetrics, testutil.CollectAndCount(b))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b)
 	families, err := registry.Gather()

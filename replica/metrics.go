@@ -17,8 +17,8 @@ type metrics struct {
 func newMetrics(r *Reads) *metrics {
 	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "flashsale_order_reads_total",
-		Help: "Queries of buyers' orders by the server that was asked: replica, primary, or failed for a replica that did " +
-			"not answer in time.",
+		Help: "Queries of buyers' orders by the server that was asked: replica, primary, or failed for a replica that " +
+			"refused or did not answer in time.",
 	}, []string{"server"})
 	return &metrics{
 		reads: r, counts: counts, replica: counts.WithLabelValues("replica"), primary: counts.WithLabelValues("primary"),
@@ -26,7 +26,8 @@ func newMetrics(r *Reads) *metrics {
 		lag: prometheus.NewDesc("flashsale_replica_lag_seconds",
 			"Bound of the time whose commits the replica of mysql.read_dsn may lack; +Inf while it is unknown.", nil, nil),
 		used: prometheus.NewDesc("flashsale_replica_used",
-			"1 while buyers' orders are read from the replica of mysql.read_dsn, 0 while from the primary.", nil, nil),
+			"1 while the replica of mysql.read_dsn is asked first for buyers' orders, whether it answers or not; 0 while the "+
+				"primary alone is asked.", nil, nil),
 	}
 }
 

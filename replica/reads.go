@@ -3,6 +3,8 @@ package replica
 import (
 	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -26,11 +28,17 @@ type Options struct {
 	Lag              *Lag
 	MaxLag           time.Duration // a replica that may lack more is not used
 	Registerer       prometheus.Registerer
+	Log              *slog.Logger
 }
 
-// Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers for MaxLag what the
-// primary has shown, and asks there again where the replica's answer is older, so that for one gateway's buyers no order
-// disappears and no status goes back.
+// Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers what the primary has
+// shown, and asks there again where the replica's answer is older, so that for one gateway's buyers no order disappears and no
+// status goes back.
+//
+// MaxLag and replicaTimeout are long enough to remember. The replica is asked at a moment m only if it has everything that was
+// committed before m - MaxLag. So a version that it lacks was committed later, and the primary has shown it later still. The
+// answer is compared by m + replicaTimeout, or not used: the primary had shown that version less than MaxLag + replicaTimeout
+// before, so it is still remembered.
 type Reads struct {
 	Options
 	recent  *recent
@@ -39,13 +47,16 @@ type Reads struct {
 
 // NewReads returns a Reads. Lag has to run.
 func NewReads(o Options) (*Reads, error) {
-	r := &Reads{Options: o, recent: newRecent(o.MaxLag)}
+	r := &Reads{Options: o, recent: newRecent(o.MaxLag + replicaTimeout)}
 	r.metrics = newMetrics(r)
 	if err := o.Registerer.Register(r.metrics); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
+
+// inTime reports whether what was remembered at a moment of usable is still so.
+func inTime(since time.Time) bool { return time.Since(since) <= replicaTimeout }
 
 // usable reports whether the replica may be asked now.
 func (r *Reads) usable() bool {
@@ -57,10 +68,12 @@ func (r *Reads) usable() bool {
 // for those of which it has an older version than the primary has shown.
 func (r *Reads) Orders(ctx context.Context, ids []sale.OrderID) ([]sale.Order, error) {
 	var found []sale.Order
-	rest := ids
+	rest, began := ids, time.Now()
 	if r.usable() {
 		found = r.fromReplica(ctx, func(ctx context.Context) ([]sale.Order, error) { return r.Replica.Orders(ctx, ids) })
-		found = r.recent.fresh(found)
+		if found = r.recent.fresh(found); !inTime(began) {
+			found = nil
+		}
 		rest = missing(ids, found)
 	}
 	if len(rest) == 0 {
@@ -94,11 +107,12 @@ func missing(ids []sale.OrderID, found []sale.Order) (rest []sale.OrderID) {
 func (r *Reads) BuyerOrders(
 	ctx context.Context, saleID, sku, buyer string, after sale.OrderID, limit int,
 ) ([]sale.Order, error) {
+	began := time.Now()
 	if r.usable() {
 		found := r.fromReplica(ctx, func(ctx context.Context) ([]sale.Order, error) {
 			return r.Replica.BuyerOrders(ctx, saleID, sku, buyer, after, limit)
 		})
-		if len(found) > 0 && r.recent.complete(buyer, found) {
+		if len(found) > 0 && r.recent.complete(buyer, found) && inTime(began) {
 			return found, nil
 		}
 	}
@@ -107,17 +121,33 @@ func (r *Reads) BuyerOrders(
 	})
 }
 
-// fromReplica returns nothing when the replica fails; the caller then asks the primary, and Lag reports a replica that is away.
+// fromReplica returns nothing when the replica fails; the caller then asks the primary. Lag reports a replica that is away; one
+// that follows may still refuse or miss questions about orders.
 func (r *Reads) fromReplica(ctx context.Context, ask func(context.Context) ([]sale.Order, error)) []sale.Order {
-	ctx, cancel := context.WithTimeout(ctx, replicaTimeout)
+	limited, cancel := context.WithTimeout(ctx, replicaTimeout)
 	defer cancel()
-	found, err := ask(ctx)
-	if err != nil {
+	found, err := ask(limited)
+	switch {
+	case err == nil:
+		r.metrics.replica.Inc()
+		return found
+	case ctx.Err() == nil: // otherwise the buyer has left
 		r.metrics.failed.Inc()
-		return nil
+		r.Log.Warn("the replica of mysql.read_dsn did not answer a question about orders, so the primary was asked",
+			"error", cause(err))
 	}
-	r.metrics.replica.Inc()
-	return found
+	return nil
+}
+
+// cause returns what the server or the driver said, without the words around it, which may name a buyer.
+func cause(err error) error {
+	for {
+		within := errors.Unwrap(err)
+		if within == nil {
+			return err
+		}
+		err = within
+	}
 }
 
 func (r *Reads) fromPrimary(ask func() ([]sale.Order, error)) ([]sale.Order, error) {

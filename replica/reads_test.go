@@ -1,9 +1,13 @@
 package replica
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,9 +25,11 @@ import (
 type server struct {
 	beat   int64
 	away   error
+	denied error // only to those who ask for orders
 	orders map[sale.OrderID]sale.Order
 	asked  int // queries of orders
 	hang   bool
+	before func() // runs before a query is answered
 }
 
 func newServer() *server { return &server{orders: map[sale.OrderID]sale.Order{}} }
@@ -36,6 +42,9 @@ func (s *server) LastBeat(context.Context) (int64, error) { return s.beat, s.awa
 
 func (s *server) Orders(ctx context.Context, ids []sale.OrderID) (found []sale.Order, err error) {
 	s.asked++
+	if s.denied != nil {
+		return nil, s.denied
+	}
 	if s.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -44,6 +53,9 @@ func (s *server) Orders(ctx context.Context, ids []sale.OrderID) (found []sale.O
 		if o, is := s.orders[id]; is {
 			found = append(found, o)
 		}
+	}
+	if s.before != nil {
+		s.before()
 	}
 	return found, s.away
 }
@@ -70,17 +82,18 @@ func (s *server) CancelOrder(_ context.Context, id sale.OrderID, _ sale.OrderRea
 type pair struct {
 	primary, replica *server
 	lag              *Lag
+	said             *bytes.Buffer
 	*Reads
 }
 
 const bound = 500 * time.Millisecond
 
 func newPair(t *testing.T) *pair {
-	p := &pair{primary: newServer(), replica: newServer()}
+	p := &pair{primary: newServer(), replica: newServer(), said: &bytes.Buffer{}}
 	p.lag = NewLag(p.primary, p.replica, slog.New(slog.DiscardHandler))
 	var err error
 	p.Reads, err = NewReads(Options{Primary: p.primary, Replica: p.replica, Lag: p.lag, MaxLag: bound,
-		Registerer: prometheus.NewRegistry()})
+		Registerer: prometheus.NewRegistry(), Log: slog.New(slog.NewTextHandler(p.said, nil))})
 	require.NoError(t, err)
 	return p
 }
@@ -123,13 +136,16 @@ func TestTheReplicaIsUsedWhileItFollows(t *testing.T) {
 		p.status(t, 1)
 		require.Equal(t, 1, p.primary.asked, "however often")
 		require.Equal(t, 2, p.replica.asked)
-		for behind := 1; behind < 12; behind++ { // it stands still
+		// It stands still. The last look before proves it complete up to a period earlier, so the bound is 400 ms after three
+		// periods and 500 ms, which is too much, after four.
+		const lastUsed = 3
+		for behind := 1; behind < 12; behind++ {
 			p.pass(t, 1, false)
 			known, ok := p.lag.Behind()
 			require.True(t, ok)
 			require.GreaterOrEqual(t, known, time.Duration(behind)*beatEvery, "never less than the truth")
 			require.LessOrEqual(t, known, time.Duration(behind+2)*beatEvery)
-			require.Equal(t, known < bound, p.usable())
+			require.Equal(t, behind <= lastUsed, p.usable(), "after %d periods", behind)
 		}
 		p.primary.put(1, sale.StatusPaid)
 		require.Equal(t, sale.StatusPaid, p.status(t, 1), "beyond the bound the primary answers")
@@ -228,6 +244,71 @@ func TestNoOrderDisappearsAndNoStatusGoesBack(t *testing.T) {
 	})
 }
 
+// TestASlowReplicaTakesNothingBack: the replica stands still, is asked just before its bound ends, and answers as late as it may.
+func TestASlowReplicaTakesNothingBack(t *testing.T) {
+	for name, read := range map[string]func(t *testing.T, p *pair) sale.OrderStatus{
+		"order": func(t *testing.T, p *pair) sale.OrderStatus { return p.status(t, 1) },
+		"list": func(t *testing.T, p *pair) sale.OrderStatus {
+			listed, err := p.BuyerOrders(t.Context(), "s", "", "ann", 0, 10)
+			require.NoError(t, err)
+			return listed[0].Status
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPair(t)
+				p.primary.put(1, sale.StatusConfirmed)
+				p.pass(t, 4, true) // 400 ms: the replica is complete up to 300 ms, and gets nothing more
+				<-time.After(10 * time.Millisecond)
+				p.primary.put(1, sale.StatusPaid)
+				_, err := p.fromPrimary(func() ([]sale.Order, error) { return p.primary.Orders(t.Context(), []sale.OrderID{1}) })
+				require.NoError(t, err)
+				<-time.After(90 * time.Millisecond)
+				require.False(t, p.recent.full()) // at 500 ms: of two generations that last 500 ms, the second begins
+				<-time.After(280 * time.Millisecond)
+				require.True(t, p.usable(), "at 780 ms the replica lacks 480 ms at most")
+				p.replica.before = func() {
+					<-time.After(220 * time.Millisecond)
+					require.False(t, p.recent.full()) // at 1000 ms the third
+					<-time.After(20 * time.Millisecond)
+				}
+				require.Equal(t, sale.StatusPaid, read(t, p), "at 1020 ms")
+			})
+		})
+	}
+}
+
+// TestAnAnswerThatArrivesTooLateIsNotUsed: the query returns in time, and the process goes on after the bound.
+func TestAnAnswerThatArrivesTooLateIsNotUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		p.primary.put(1, sale.StatusPaid)
+		p.replica.before = func() { <-time.After(replicaTimeout + time.Millisecond) }
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
+		listed, err := p.BuyerOrders(t.Context(), "s", "", "ann", 0, 10)
+		require.NoError(t, err)
+		require.Equal(t, sale.StatusPaid, listed[0].Status)
+	})
+}
+
+// TestAMemoryThatFillsDuringAQuestion: the primary shows a change that is not remembered, while the replica is asked.
+func TestAMemoryThatFillsDuringAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		p.replica.before = func() {
+			for id := range sale.OrderID(mostRecent + 1) {
+				p.recent.changed(id+2, "b")
+			}
+			p.primary.put(1, sale.StatusPaid)
+		}
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
+	})
+}
+
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRecent(bound)
@@ -246,6 +327,35 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		<-time.After(2 * bound)
 		require.Len(t, r.fresh([]sale.Order{{OrderID: 1}}), 1)
 		require.True(t, r.complete("ann", nil))
+	})
+}
+
+// TestARefusalOfTheReplicaIsLogged: the account may read the beat and not the orders. The line names no buyer.
+func TestARefusalOfTheReplicaIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		denied := errors.New("SELECT command denied to user 'reader' for table 'order_lines'")
+		p.replica.denied = fmt.Errorf("read orders of ann: %w", fmt.Errorf("read lines: %w", denied))
+		p.status(t, 1)
+		require.True(t, p.usable(), "the beat was read")
+		require.Equal(t, 1, strings.Count(p.said.String(), "level=WARN"))
+		require.Contains(t, p.said.String(), "mysql.read_dsn")
+		require.Contains(t, p.said.String(), denied.Error())
+		require.NotContains(t, p.said.String(), "ann")
+		require.InDelta(t, 1, testutil.ToFloat64(p.metrics.failed), 0)
+
+		p.replica.denied = nil
+		p.replica.hang = true
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		_, err := p.Orders(gone, []sale.OrderID{1})
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(p.said.String(), "level=WARN"), "the buyer has left, which says nothing of the replica")
+		require.InDelta(t, 1, testutil.ToFloat64(p.metrics.failed), 0)
+		p.status(t, 1)
+		require.Contains(t, p.said.String(), context.DeadlineExceeded.Error())
 	})
 }
 

@@ -54,17 +54,19 @@ func newRecent(lasting time.Duration) *recent {
 	return &recent{lasting: lasting, began: time.Now(), now: newGeneration(), past: newGeneration()}
 }
 
-// turn begins a new generation when the present one has lasted; the caller has locked.
-func (r *recent) turn() {
+// turn begins a new generation when the present one has lasted, and reports whether too much is remembered to compare; the
+// caller has locked.
+func (r *recent) turn() (full bool) {
 	switch age := time.Since(r.began); {
 	case age < r.lasting:
-		return
+		return r.now.full || r.past.full
 	case age < 2*r.lasting:
 		r.past = r.now
 	default:
 		r.past = newGeneration()
 	}
 	r.now, r.began = newGeneration(), time.Now()
+	return r.past.full
 }
 
 // shown notes what the primary has shown to a question that was asked at a moment.
@@ -106,15 +108,16 @@ func (r *recent) last(id sale.OrderID) (seen version, known bool) {
 func (r *recent) full() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn()
-	return r.now.full || r.past.full
+	return r.turn()
 }
 
-// fresh returns those of the replica's orders that are as new as what the primary has shown.
+// fresh returns those of the replica's orders that are as new as what the primary has shown; none where too much was shown.
 func (r *recent) fresh(found []sale.Order) []sale.Order {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn()
+	if full := r.turn(); full {
+		return nil
+	}
 	return slices.DeleteFunc(found, func(o sale.Order) bool { return r.old(&o) })
 }
 
@@ -134,7 +137,9 @@ func (r *recent) old(o *sale.Order) bool {
 func (r *recent) complete(buyer string, found []sale.Order) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turn()
+	if full := r.turn(); full {
+		return false
+	}
 	for i := range found {
 		if r.old(&found[i]) {
 			return false

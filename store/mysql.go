@@ -99,7 +99,7 @@ func mysqlName(o Options) (*dsn.Name, error) {
 	config.MultiStatements = false
 	config.ColumnsWithAlias = false
 	config.CheckConnLiveness = true
-	config.DialFunc = new(silence).dial
+	config.DialFunc = (&silences{of: map[string]*silence{}}).dial
 	config.Logger = &mysql.NopLogger{} // every error it would print is also returned
 	config.Timeout = orDefault(config.Timeout, mysqlDialTimeout)
 	config.ReadTimeout = orDefault(config.ReadTimeout, mysqlReadTimeout)

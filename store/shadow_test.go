@@ -204,13 +204,6 @@ func TestRightsOfAShadow(t *testing.T) {
 	}
 }
 
-func rightsOf(needed []shadowRight) (names []string) {
-	for _, one := range needed {
-		names = append(names, one.right)
-	}
-	return names
-}
-
 func TestNamesInStatements(t *testing.T) {
 	require.Equal(t, "`a``b`", identifier("a`b"))
 	require.Equal(t, `'it''s \\ here'`, literal(`it's \ here`))

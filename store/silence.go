@@ -5,13 +5,34 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// silence records when a call on any connection of a pool last got no answer. A server that fails without closing its
-// connections leaves all of them open, and each would cost a caller a timeout. So the pool does not use a connection again
+// silences are the silences of the servers of a pool, by address: one that hangs says nothing about the connections to another.
+type silences struct {
+	mu sync.Mutex
+	of map[string]*silence
+}
+
+// dial opens a connection of the pool.
+func (s *silences) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return s.at(address).dial(ctx, network, address)
+}
+
+func (s *silences) at(address string) *silence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[address] == nil {
+		s.of[address] = new(silence)
+	}
+	return s.of[address]
+}
+
+// silence records when a call on any connection of a pool to one server last got no answer. A server that fails without closing
+// its connections leaves all of them open, and each would cost a caller a timeout. So the pool does not use a connection again
 // that has received nothing since then.
 type silence struct{ last atomic.Int64 } // Unix nanoseconds
 
@@ -19,7 +40,6 @@ type silence struct{ last atomic.Int64 } // Unix nanoseconds
 // its connection when it no longer needs the answer.
 const silentAfter = time.Second
 
-// dial opens a connection of the pool.
 func (s *silence) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
@@ -56,7 +76,7 @@ func (c *pooled) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errSilence = errors.New("another connection of the pool has got no answer since the last data on this one")
+var errSilence = errors.New("another connection to the server has got no answer since the last data on this one")
 
 // SyscallConn returns an error after a silence. The driver calls it before it uses the connection again, and takes another
 // connection after an error.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -49,6 +50,35 @@ func TestServerFailsSilently(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, ping())
 	require.Less(t, time.Since(began), patience)
+}
+
+// TestSilenceOfAnotherServer: the first server of a list accepts connections and says nothing. Each new connection that passes it
+// over leaves the good connections to the second one as they are.
+func TestSilenceOfAnotherServer(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	server := harness.SharedMariaDB(t)
+	text := server.DSN(databaseName(t))
+	if !strings.Contains(text, "?") {
+		text += "?"
+	}
+	text = strings.Replace(text, server.Addr, silent.Addr().String()+","+server.Addr, 1)
+	s, err := Open(Options{Driver: DriverMySQL, DSN: text + "&timeout=1200ms"}) // longer than silentAfter
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	first, err := s.db.Conn(t.Context())
+	require.NoError(t, err)
+	var before, after int64
+	require.NoError(t, first.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&before))
+	second, err := s.db.Conn(t.Context())
+	require.NoError(t, err)
+	defer second.Close()
+	require.NoError(t, first.Close())
+	began := time.Now()
+	require.NoError(t, s.db.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&after))
+	require.Equal(t, before, after, "it is used again")
+	require.Less(t, time.Since(began), silentAfter)
 }
 
 // TestCancelledCallIsNotSilence: a caller that closes its connection soon does not affect the other connections.

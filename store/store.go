@@ -52,6 +52,7 @@ type Store struct {
 	statuses    statuses
 	filterPage  int   // rows that a settlement reads into a filter; tests take fewer
 	feedWindow  int   // rows that a page of the feed looks at; tests take fewer
+	unpaidPage  int   // orders that a statement of UnpaidOrders counts; tests take fewer
 	letterBytes int64 // bytes of the records of a page of dead letters; tests take fewer
 	smallSale   int   // orders of a sale that the feed sorts; tests take fewer
 	migrating   sync.Mutex
@@ -82,7 +83,8 @@ func Open(options Options) (*Store, error) {
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxLifetime(connectionLifetime)
 	s := &Store{options: options, db: db, dialect: d, repeatFor: repeatFor, filterPage: filterPage,
-		feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes, statuses: statuses{moved: options.Moved}}
+		unpaidPage: unpaidPage, feedWindow: feedWindow, smallSale: smallSale, letterBytes: maxLetterBytes,
+		statuses: statuses{moved: options.Moved}}
 	if d.oneWriter {
 		s.writer = make(chan struct{}, 1)
 	}

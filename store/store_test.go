@@ -266,13 +266,16 @@ func ledgerAgrees(t testing.TB, s *Store, bucket sale.Bucket) {
 	}
 }
 
-// statements returns the number of statements that the server has received, 0 if there is no server that counts them.
+// statements returns the number of statements that the server has received, 0 if there is no server that counts them: TiDB does
+// not.
 func statements(t testing.TB, s *Store) int {
 	t.Helper()
 	if s.dialect.oneWriter {
 		return 0
 	}
 	var n int
-	require.NoError(t, s.db.QueryRow("SHOW GLOBAL STATUS LIKE 'Questions'").Scan(new(string), &n))
+	if err := s.db.QueryRow("SHOW GLOBAL STATUS LIKE 'Questions'").Scan(new(string), &n); !isNoRows(err) {
+		require.NoError(t, err)
+	}
 	return n
 }

@@ -43,6 +43,54 @@ func TestUnpaidOrders(t *testing.T) {
 	})
 }
 
+// What is counted does not depend on the pages, also where orders of several sales have the same payment time, and no order is
+// read in more than one page.
+func TestUnpaidOrdersAreCountedInPages(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		const orders = 60
+		eleven := phone(t, s, 100, 1)
+		other := selling(t, s, draft("other", 1, item("phone", 100)))[0].Bucket
+		for i, bucket := range []sale.Bucket{eleven, other, eleven} {
+			unpaid(t, s, bucket, int64(i+1), orders/4)
+		}
+		later := batch(other, 1, 4, crowd(orders/4)...)
+		later.Record.Batch.CreatedMS = time.Now().UnixMilli()
+		settle(t, s, later)
+		for _, page := range []int{1, 7, orders / 4, orders - 1, orders, orders + 1} {
+			s.unpaidPage = page
+			statements, reads := session(t, s, "Questions"), session(t, s, "Handler_read_next")
+			found, err := s.UnpaidOrders(t.Context())
+			require.NoError(t, err)
+			statements, reads = session(t, s, "Questions")-statements, session(t, s, "Handler_read_next")-reads
+			require.Len(t, found, 2)
+			for i := range found {
+				require.WithinDuration(t, time.UnixMilli(longAgo), time.Now().Add(-found[i].Oldest), time.Minute)
+				found[i].Oldest = 0
+			}
+			require.Equal(t, []sale.UnpaidOrders{
+				{Sale: "eleven", Orders: orders / 2, Overdue: orders / 2},
+				{Sale: "other", Orders: orders / 2, Overdue: orders / 4},
+			}, found, "pages of %d", page)
+			if statements > 0 { // the server counts them
+				require.GreaterOrEqual(t, statements, 2*orders/page, "pages of %d", page)
+				require.LessOrEqual(t, reads, 3*orders+2*orders/page, "pages of %d: found in the index, and counted", page)
+			}
+		}
+	})
+}
+
+// session returns a counter of the connection that the pool uses, 0 where the server has none.
+func session(t *testing.T, s *Store, name string) (n int) {
+	t.Helper()
+	if s.dialect.oneWriter {
+		return 0
+	}
+	if err := s.db.QueryRow("SHOW SESSION STATUS LIKE '"+name+"'").Scan(new(string), &n); !isNoRows(err) {
+		require.NoError(t, err)
+	}
+	return n
+}
+
 // Every order that a commit brings to a status is reported once, on every way; what is rolled back or repeated is not.
 func TestMovedOrdersAreReported(t *testing.T) {
 	for _, driver := range []string{DriverMySQL, DriverSQLite} {

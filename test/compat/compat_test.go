@@ -38,7 +38,7 @@ func TestEveryKindHasARow(t *testing.T) {
 func TestThePageHasEveryRow(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(harness.Root(t), "docs", "compatibility.md"))
 	require.NoError(t, err)
-	again, err := Rewrite(string(page), Matrix, nil)
+	again, err := Rewrite(string(page), Matrix, nil, nil)
 	require.NoError(t, err)
 	assert.True(t, again == string(page), "the block differs from what make compat ARGS=-write writes")
 	for _, row := range Matrix {
@@ -144,8 +144,8 @@ func TestARowRunsItsSuitesOnItsServers(t *testing.T) {
 	}
 	assert.True(t, result.Bad())
 	assert.Equal(t, 3, result.Passed)
-	assert.Regexp(t, `^\| mysql97 \| MySQL 9\.7\.4-2 \| 3 \| store\.TestBad/part \| 0 \| 0s \| settles \| today \|\n$`,
-		result.Line("settles", "today"))
+	assert.Regexp(t, `^\| mysql97 \| MySQL 9\.7\.4-2 \| 3 \| store\.TestBad/part \| 0 \| 0s \| today \|\n$`,
+		result.Line("today"))
 	assert.Contains(t, result.Failures(), "--- mysql97: store.TestBad/part\nexpected one")
 }
 
@@ -155,7 +155,7 @@ func TestARowWhoseServersDoNotStartEndsThere(t *testing.T) {
 	require.ErrorContains(t, result.Broken, "its servers do not start")
 	assert.True(t, result.Bad())
 	assert.Len(t, *calls, 1)
-	assert.Contains(t, result.Line("", ""), "| did not end: its servers do not start |")
+	assert.Contains(t, result.Line(""), "| did not end: its servers do not start |")
 	r, _ = runner()
 	require.ErrorContains(t, r.Run(t.Context(), mysql).Broken, "suite start: no go command")
 	r, _ = runner("")
@@ -169,27 +169,29 @@ func TestAnExcuseHoldsAsLongAsTheTestFails(t *testing.T) {
 	result := r.Run(t.Context(), excused)
 	assert.False(t, result.Bad())
 	assert.Equal(t, []string{"store.TestBad/part"}, result.Excused)
-	assert.Contains(t, excuses([]Row{excused}), "* mysql97, `store.TestBad/part`: the server forgets\n")
+	assert.Contains(t, excuses([]Row{excused}), "| mysql97 | `TestBad/part` in `store` | the server forgets |\n")
 	r, _ = runner(passes, passes, passes)
 	result = r.Run(t.Context(), excused)
 	assert.True(t, result.Bad(), "the excuse is wrong")
-	assert.Contains(t, result.Line("", ""), "passed, but are excused: store.TestBad/part")
+	assert.Contains(t, result.Line(""), "passed, but are excused: store.TestBad/part")
 }
 
 func TestThePageKeepsTheRowsThatDidNotRun(t *testing.T) {
 	const page = "before\n" + blockBegins + "\n" + blockEnds + "\nafter\n"
 	rows := []Row{{Name: "one", Kinds: []string{"mysql-9.7"}}, {Name: "two", Kinds: []string{"tidb-8"}}}
-	first, err := Rewrite(page, rows, map[string]string{"one": "| one | a |\n", "two": "| two | b |\n"})
+	first, err := Rewrite(page, rows, map[string]string{"one": "| one | a |\n", "two": "| two | b |\n"},
+		map[string]string{"mysql-9.7": "settle: 9"})
 	require.NoError(t, err)
-	second, err := Rewrite(first, rows, map[string]string{"two": "| two | c |\n"})
+	second, err := Rewrite(first, rows, map[string]string{"two": "| two | c |\n"}, map[string]string{"tidb-8": "settle: 5"})
 	require.NoError(t, err)
-	third, err := Rewrite(page, rows, nil)
+	third, err := Rewrite(page, rows, nil, nil)
 	require.NoError(t, err)
 	assert.Contains(t, third, "| two | `tidb-8` | | not run yet |")
 	assert.Contains(t, second, TableHead+"| one | a |\n| two | c |\n\n")
-	assert.Contains(t, second, "| `mysql-9.7` | MySQL | Debian sid: mysql-server-core |")
+	assert.Contains(t, second, "| `mysql-9.7` | MySQL | Debian sid: mysql-server-core | settle: 9 |\n", "kept")
+	assert.Contains(t, second, "github.com/pingcap/tidb | settle: 5 |\n")
 	assert.True(t, strings.HasPrefix(second, "before\n") && strings.HasSuffix(second, "\nafter\n"))
-	_, err = Rewrite("no block", rows, nil)
+	_, err = Rewrite("no block", rows, nil, nil)
 	require.Error(t, err)
 }
 

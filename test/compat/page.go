@@ -17,12 +17,17 @@ const (
 )
 
 // TableHead begins the table of rows.
-const TableHead = `| row | servers | tests passed | failed | excused, see below | took | figures | run |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+const TableHead = `| row | servers | tests passed | failed | excused, see below | took | run |
+| --- | --- | --- | --- | --- | --- | --- |
+`
+
+// kindsHead begins the table of kinds.
+const kindsHead = `| kind | server | from | figures |
+| --- | --- | --- | --- |
 `
 
 // Line is the row of the table that a result becomes. run says when and on which commit.
-func (r *Result) Line(figures, run string) string {
+func (r *Result) Line(run string) string {
 	failed := strings.Join(r.Tally.Failed, ", ")
 	switch {
 	case r.Broken != nil:
@@ -32,8 +37,8 @@ func (r *Result) Line(figures, run string) string {
 	case failed == "":
 		failed = "0"
 	}
-	return fmt.Sprintf("| %s | %s | %d | %s | %d | %s | %s | %s |\n", r.Name, r.servers(), r.Passed, failed, len(r.Excused),
-		r.Took.Round(time.Second), figures, run)
+	return fmt.Sprintf("| %s | %s | %d | %s | %d | %s | %s |\n", r.Name, r.servers(), r.Passed, failed, len(r.Excused),
+		r.Took.Round(time.Second), run)
 }
 
 // servers names the row's own servers with the versions that ran; those that it does not name are the defaults.
@@ -53,29 +58,30 @@ func (r *Result) servers() string {
 	return strings.Join(names, "; ")
 }
 
-// Rewrite returns the page with the lines of the rows that ran, in the order of the matrix; it keeps the lines of others.
-func Rewrite(page string, matrix []Row, lines map[string]string) (string, error) {
+// Rewrite returns the page with the lines of the rows that ran, in the order of the matrix, and the figures of the kinds that
+// were measured; it keeps those of others.
+func Rewrite(page string, matrix []Row, lines, figures map[string]string) (string, error) {
 	before, rest, found := strings.Cut(page, blockBegins+"\n")
 	block, after, ended := strings.Cut(rest, blockEnds)
 	if !found || !ended {
 		return "", fmt.Errorf("the page has no lines %q and %q", blockBegins, blockEnds)
 	}
-	kept := linesOf(block)
+	kept := linesOf(block, TableHead)
 	var text strings.Builder
 	text.WriteString(before + blockBegins + "\n\n" + TableHead)
 	for _, row := range matrix {
-		line := cmp.Or(lines[row.Name], kept[row.Name], fmt.Sprintf("| %s | `%s` | | not run yet | | | | |\n", row.Name,
+		line := cmp.Or(lines[row.Name], kept[row.Name], fmt.Sprintf("| %s | `%s` | | not run yet | | | |\n", row.Name,
 			strings.Join(row.Kinds, "`, `")))
 		text.WriteString(line)
 	}
-	text.WriteString("\n" + kindsTable() + "\n" + excuses(matrix) + blockEnds + after)
+	text.WriteString("\n" + kindsTable(linesOf(block, kindsHead), figures) + "\n" + excuses(matrix) + blockEnds + after)
 	return text.String(), nil
 }
 
-// linesOf returns the lines of the table in a block by the names of their rows.
-func linesOf(block string) map[string]string {
+// linesOf returns the lines of the table with that head in a block by their first cells.
+func linesOf(block, head string) map[string]string {
 	lines := map[string]string{}
-	_, rows, _ := strings.Cut(block, TableHead)
+	_, rows, _ := strings.Cut(block, head)
 	for line := range strings.Lines(rows) {
 		cells := strings.Split(line, " | ")
 		if !strings.HasPrefix(line, "| ") {
@@ -86,30 +92,40 @@ func linesOf(block string) map[string]string {
 	return lines
 }
 
-// kindsTable lists where the servers come from.
-func kindsTable() string {
+// kindsTable lists where the servers come from and what was measured on them; kept are the lines of the page.
+func kindsTable(kept, figures map[string]string) string {
 	var text strings.Builder
-	text.WriteString("| kind | server | from |\n| --- | --- | --- |\n")
+	text.WriteString(kindsHead)
 	for _, k := range harness.Kinds() {
-		server := k.Product
+		server, name := k.Product, "`"+k.Name+"`"
 		if k.About != "" {
 			server += ": " + k.About
 		}
-		fmt.Fprintf(&text, "| `%s` | %s | %s |\n", k.Name, server, k.Source)
+		measured := figures[k.Name]
+		if cells := strings.Split(kept[name], " | "); measured == "" && len(cells) == 4 {
+			measured = strings.TrimSuffix(cells[3], " |\n")
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", name, server, k.Source, measured)
 	}
 	return text.String()
 }
+
+// excusesHead begins the table of excuses.
+const excusesHead = `| row | excused | because |
+| --- | --- | --- |
+`
 
 // excuses lists the tests that fail by a server's fault.
 func excuses(matrix []Row) string {
 	var text strings.Builder
 	for _, row := range matrix {
 		for _, known := range row.Known {
-			fmt.Fprintf(&text, "* %s, `%s`: %s\n", row.Name, known.Test, known.Reason)
+			room, test, _ := strings.Cut(known.Test, ".")
+			fmt.Fprintf(&text, "| %s | `%s` in `%s` | %s |\n", row.Name, test, room, known.Reason)
 		}
 	}
 	if text.Len() > 0 {
-		return "Excused, because the server is at fault:\n\n" + text.String() + "\n"
+		return excusesHead + text.String() + "\n"
 	}
 	return ""
 }

@@ -34,7 +34,8 @@ func (s *stack) backup() {
 	s.t.Helper()
 	db := s.DB()
 	for _, name := range s.tables(db) {
-		s.exec(db, "CREATE TABLE "+backupPrefix+name+" AS SELECT * FROM "+name)
+		s.exec(db, "CREATE TABLE "+backupPrefix+name+" LIKE "+name, // TiDB has no CREATE TABLE AS SELECT
+			"INSERT INTO "+backupPrefix+name+" SELECT * FROM "+name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -19,6 +20,8 @@ type databaseEngine struct {
 	command  []string // the program and what it is always given
 	template string   // data folder to copy; "": the server makes its own
 	options  func(s *MariaDBServer, port int) []string
+	ready    string // a statement that passes once the server serves, and may set what tests need; "": SELECT 1
+	readOnly string // the variable by which a server takes no writes; "": read_only
 }
 
 // databaseEngines find or fetch the kinds of one server each.
@@ -65,7 +68,8 @@ func (e databaseEngine) server(t testing.TB, kind Kind, further []string) (*Mari
 	}
 	args := slices.Concat(e.command[1:], e.options(s, port), further)
 	s.process = &Process{Dir: s.Dir, path: e.command[0], args: args, name: e.name, tb: t}
-	s.ready = func() error { return s.exec("SELECT 1") }
+	s.ready = func() error { return s.exec(cmp.Or(e.ready, "SELECT 1")) }
+	s.readOnly = cmp.Or(e.readOnly, "read_only")
 	s.verify = func() error {
 		version, err := s.version()
 		if err != nil {
@@ -74,6 +78,14 @@ func (e databaseEngine) server(t testing.TB, kind Kind, further []string) (*Mari
 		return kind.suits(version)
 	}
 	return s, nil
+}
+
+// SetReadOnly makes the server refuse the writes of accounts without further rights, or take them again.
+func (s *MariaDBServer) SetReadOnly(t testing.TB, on bool) {
+	t.Helper()
+	if err := s.exec(fmt.Sprintf("SET GLOBAL %s = %t", s.readOnly, on)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *MariaDBServer) data() string { return filepath.Join(s.Dir, "data") }

@@ -174,6 +174,32 @@ func (s *MariaDBServer) synced() error {
 	})
 }
 
+// Isolate ends the other nodes of a cluster as kill -9 does, and waits until this one knows that it is a minority. It reports
+// whether there were any.
+func (s *MariaDBServer) Isolate(t testing.TB) bool {
+	t.Helper()
+	if len(s.nodes) < 2 {
+		return false
+	}
+	for _, node := range s.nodes[1:] {
+		node.Kill()
+	}
+	err := s.process.until(func() error {
+		return s.ask(func(ctx context.Context, db *sql.DB) error {
+			var name, status string
+			err := db.QueryRowContext(ctx, "SHOW STATUS LIKE 'wsrep_cluster_status'").Scan(&name, &status)
+			if err == nil && status == "Primary" {
+				err = errors.New("the node of Galera has not noticed that it is alone")
+			}
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
 // launchOthers starts the nodes beside the first one, once it runs.
 func (s *MariaDBServer) launchOthers() error {
 	for _, node := range s.nodes[1:] {

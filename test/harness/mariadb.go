@@ -17,10 +17,11 @@ import (
 // speak to all of them in the same way.
 type MariaDBServer struct {
 	server
-	Addr   string // host:port
-	config *mysql.Config
-	nodes  []*MariaDBServer // of a cluster, this server first; nil for a single server
-	suffix string           // of schema names on a foreign server, so that two runs do not meet
+	Addr     string // host:port
+	config   *mysql.Config
+	nodes    []*MariaDBServer // of a cluster, this server first; nil for a single server
+	readOnly string           // the variable by which it takes no writes
+	suffix   string           // of schema names on a foreign server, so that two runs do not meet
 
 	mu      sync.Mutex
 	schemas map[string]bool
@@ -39,13 +40,13 @@ func MariaDB(t testing.TB, args ...string) *MariaDBServer {
 }
 
 // MariaDBOf is MariaDB with the kind of that name, whatever the environment chooses: for comparisons.
-func MariaDBOf(t testing.TB, kind string) *MariaDBServer {
+func MariaDBOf(t testing.TB, kind string, args ...string) *MariaDBServer {
 	t.Helper()
 	found, err := kindOf(RoleDatabase, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newDatabase(t, found, nil)
+	s, err := newDatabase(t, found, args)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,10 @@ func builtTiDB() (databaseEngine, error) {
 	if err := once("tidb", func() bool { return isFolder(home) }, func() error { return build(home, buildTiDB) }); err != nil {
 		return databaseEngine{}, fmt.Errorf("build TiDB: %w", err)
 	}
-	return databaseEngine{name: "tidb", command: []string{filepath.Join(home, "tidb-server")}, options: tidbArguments}, nil
+	return databaseEngine{
+		name: "tidb", command: []string{filepath.Join(home, "tidb-server")}, options: tidbArguments,
+		ready: "SET GLOBAL tidb_enable_check_constraint = 1", readOnly: "tidb_super_read_only",
+	}, nil
 }
 
 func buildTiDB(dir string) error {

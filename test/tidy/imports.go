@@ -45,12 +45,12 @@ var directions = map[string]direction{
 	"recovery": {[]string{"sale", "faults", "scripts", "lease", "role", "tracing"}, apart},
 	"settle":   {[]string{"sale", "faults", "kafka", "lease", "role", "tracing"}, apart},
 	"events":   {[]string{"sale", "faults", "kafka", "lease", "role", "tracing"}, apart},
-	"expiry":   {[]string{"sale", "faults", "lease", "role"}, apart},
+	"expiry":   {[]string{"sale", "faults", "lease", "role", "series"}, apart},
 	"brake":    {[]string{"sale", "faults", "lease", "role"}, apart},
 	"replica":  {[]string{"sale", "lease", "role"}, apart},
 	"pulse":    {[]string{"sale", "role"}, apart},
 	"store":    {[]string{"sale", "ledger", "faults", "dsn", "tracing"}, apart},
-	"admin":    {[]string{"sale", "faults", "access", "lease", "role", "tracing"}, apart},
+	"admin":    {[]string{"sale", "faults", "access", "lease", "role", "series", "tracing"}, apart},
 	"console":  {nil, "the pages see the engine through its APIs alone, as any other client does"},
 	"adminclient": {[]string{"sale"},
 		"the client sees the operators' API from outside, as any other client does"},
@@ -59,7 +59,7 @@ var directions = map[string]direction{
 	"audit": {[]string{"sale", "dsn", "socket"},
 		"the audit reads the stores by a second code path: it shares the nouns with the hot path, where the database is " +
 			"and how TLS is dialled, and nothing else"},
-	"doctor": {[]string{"sale", "dsn", "socket"},
+	"doctor": {[]string{"sale", "dsn", "socket", "role"},
 		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of " +
 			"theirs"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},

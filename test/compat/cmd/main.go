@@ -3,13 +3,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,26 +60,33 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return o.rows(ctx, rows, out)
 }
 
-// rows runs the rows, measures the kinds where that was asked for, and prints and writes the table.
+// rows measures the kinds where that was asked for, runs the rows, and prints the table. It writes the page after each of them.
 func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) error {
 	machine, err := bench.ThisMachine(".")
 	if err != nil {
 		return err
 	}
+	if err := o.page(nil, nil); err != nil {
+		return err
+	}
 	runner := compat.NewRunner(".", o.logs, out)
-	figures := map[string]string{}
 	if o.figures || o.only == "" {
-		if figures, err = runner.Figures(ctx); err != nil {
+		figures, err := runner.Figures(ctx)
+		if err == nil {
+			err = o.page(nil, figures)
+		}
+		if err != nil {
 			return err
+		}
+		for _, kind := range slices.Sorted(maps.Keys(figures)) {
+			fmt.Fprintf(out, "%s: %s\n", kind, figures[kind])
 		}
 	}
 	var table strings.Builder
-	lines := map[string]string{}
 	var bad []string
 	for _, row := range rows {
 		result := runner.Run(ctx, row)
-		line := result.Line(figures[row.Kinds[0]], time.Now().Format(time.DateOnly)+" at "+machine.Commit)
-		lines[row.Name] = line
+		line := result.Line(time.Now().Format(time.DateOnly) + " at " + machine.Commit)
 		table.WriteString(line)
 		fmt.Fprint(out, result.Failures())
 		if result.Bad() {
@@ -87,26 +95,28 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err := o.page(map[string]string{row.Name: line}, nil); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(out, "\n%s\n%s%s", machine, compat.TableHead, table.String())
-	for kind, text := range figures {
-		fmt.Fprintf(out, "%s: %s\n", kind, text)
-	}
-	if o.write {
-		err = write(filepath.Join("docs", "compatibility.md"), lines)
-	}
 	if len(bad) > 0 {
-		err = errors.Join(err, fmt.Errorf("failed: %s", strings.Join(bad, ", ")))
+		return fmt.Errorf("failed: %s", strings.Join(bad, ", "))
 	}
-	return err
+	return nil
 }
 
-func write(name string, lines map[string]string) error {
+// page writes lines of rows and figures of kinds into the page, where that was asked for.
+func (o options) page(lines, figures map[string]string) error {
+	if !o.write {
+		return nil
+	}
+	name := filepath.Join("docs", "compatibility.md")
 	page, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	text, err := compat.Rewrite(string(page), compat.Matrix, lines)
+	text, err := compat.Rewrite(string(page), compat.Matrix, lines, figures)
 	if err != nil {
 		return err
 	}
