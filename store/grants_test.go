@@ -111,7 +111,7 @@ func TestGrantsOnAReplica(t *testing.T) {
 	server := harness.SharedMariaDB(t)
 	require.NoError(t, grantee(t, server, "read_alone", slices.Concat(processGrants, migrateGrants)).Migrate(t.Context()))
 	reader := grantee(t, server, "read_alone", []string{"SELECT"})
-	_, err := reader.LastBeat(t.Context())
+	_, _, err := reader.LastBeat(t.Context())
 	require.NoError(t, err)
 	_, err = reader.Orders(t.Context(), []sale.OrderID{1})
 	require.NoError(t, err)
