@@ -12,7 +12,7 @@ import (
 
 // What the processes do not do while a store is away; /readyz shows it, and docs/operations.md has the same table.
 const (
-	gatewayWithoutRedis    = "presses and look-ups of orders that have no row are answered 503 unavailable"
+	gatewayWithoutRedis    = "presses, lists of orders and look-ups of orders that have no row are answered 503 unavailable"
 	gatewayWithoutKafka    = "orders are answered held, and presses 503 unavailable once the journal is full"
 	gatewayWithoutDatabase = "sales go on as the gateway knows them; payments, cancellations, changes, look-ups of orders and " +
 		"repeated presses are answered 503; after 9 minutes the lease of the node id ends, and presses are answered 503 too"

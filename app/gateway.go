@@ -116,7 +116,8 @@ func (r *gatewayRole) build() (err error) {
 		MaxInFlight: g.MaxInFlight, TokenCache: g.TokenCacheSize, FarewellTime: farewellTime, Pages: r.site.pages,
 		AccessLogEvery: g.AccessLogEvery,
 	}, gateway.Deps{
-		Catalogue: r.catalogue, Stock: r.engine, Levels: r.redis, Orders: r.orders.reads, Cancels: r.orders.cancels,
+		Catalogue: followed{r.catalogue, r.site.orders}, Stock: r.engine, Levels: r.redis,
+		Orders: r.orders.reads, Cancels: r.orders.cancels,
 		Breakers: breakers, Checks: r.waiting(r.started), Registerer: r.registry, Tracer: r.tracer,
 		Heartbeat: func(ctx context.Context, version int64) error { return r.catalogue.NoteGateway(ctx, r.holder, version) },
 	})
@@ -124,7 +125,7 @@ func (r *gatewayRole) build() (err error) {
 		return err
 	}
 	r.stores = r.newStoreWatch()
-	if err := register(r.site.registry, r.stores, r.site.orders); err != nil {
+	if err := register(r.site.registry, r.stores, r.site.orders, newCertificateEnds(r.settings.Certificates())); err != nil {
 		return err
 	}
 	r.api = admin.New(admin.Options{
@@ -203,7 +204,7 @@ const holdTime = time.Second
 
 // holdBuyers waits until the gateway is ready, for holdTime at most. A proxy without health checks sends presses to a gateway as
 // soon as it listens, and a start takes less than half a second where the stores are up: these presses wait instead of being
-// refused. A gateway that waits longer for a store says so.
+// refused. A gateway that waits longer for a store answers 503.
 func (r *gatewayRole) holdBuyers(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, holdTime)
 	defer cancel()

@@ -1,14 +1,18 @@
 package app
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/logs"
 	"flashsale/sale"
+	"flashsale/series"
 )
 
 // Orders count for their sale by the status that they got; a status that no row has is not counted.
@@ -31,6 +35,35 @@ flashsale_orders_total{sale="other",status="expired"} 0
 flashsale_orders_total{sale="other",status="paid"} 0
 flashsale_orders_total{sale="other",status="refused"} 0
 `)))
+}
+
+// A sale has its series at 0 before its first order; of more sales than have series those that sell have them. An archived sale
+// has none.
+func TestOrdersAreCountedFromZero(t *testing.T) {
+	c := newOrderCounts(logs.Log{})
+	known := func() map[string]float64 {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(c)
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		paid := map[string]float64{}
+		for _, m := range families[0].GetMetric() {
+			if m.GetLabel()[1].GetValue() == string(sale.StatusPaid) {
+				paid[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+		return paid
+	}
+	c.follow([]sale.Sale{{ID: "spring", State: sale.StatePreloaded}, {ID: "draft", State: sale.StateDraft}})
+	require.Equal(t, map[string]float64{"spring": 0, "other": 0}, known())
+	c.follow([]sale.Sale{{ID: "spring", State: sale.StateArchived}})
+	require.Equal(t, map[string]float64{"other": 0}, known())
+	for i := range series.MaxSales {
+		c.follow([]sale.Sale{{ID: fmt.Sprint("closed-", i), State: sale.StateClosed}})
+	}
+	c.follow([]sale.Sale{{ID: "sells", State: sale.StateOpen}})
+	c.Judge(time.Now(), c.rank)
+	require.Contains(t, known(), "sells")
 }
 
 // A process has the runtime's pauses and latencies as histograms, in few series.

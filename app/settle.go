@@ -83,7 +83,8 @@ func (r *settleRole) build() (err error) {
 	}
 	r.controller = recovery.NewController(recovery.ControllerOptions{
 		Redis: r.redis, Rebuilder: recovery.NewRebuilder(r.redis, r.producer, r.db),
-		Catalogue: r.db, Buckets: r.db, Units: r.db, Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
+		Catalogue: followed{r.db, r.orders}, Buckets: r.db, Units: r.db,
+		Leases: r.db, Owner: r.holder, Tracer: r.tracer, Log: r.log,
 	})
 	r.archiver = newArchiver(r.site)
 	r.relay = recovery.NewRelay(recovery.RelayOptions{
@@ -136,9 +137,9 @@ func (r *settleRole) build() (err error) {
 	}
 	r.stores = r.newStoreWatch(r.kafka)
 	if !r.shared { // else the other role of the process has them
-		err = register(r.registry, r.orders)
+		err = register(r.registry, append(r.tracer.Collectors(), r.orders)...)
 	}
-	return errors.Join(err, register(r.registry, r.stores))
+	return errors.Join(err, register(r.registry, r.stores, newCertificateEnds(r.settings.Certificates())))
 }
 
 // newBrake returns the governor of the brake with the bounds of the settings.

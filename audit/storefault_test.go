@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,7 @@ func TestFaultsNameStoreAndNextStep(t *testing.T) {
 		require.NoError(t, err)
 	}
 	at := mariadbAddress(t, o.DSN)
+	absent := strings.Replace(mariadb.DSN("audit_faults"), "/audit_faults", "/audit_faults_not", 1)
 	redis.MustDo(t, "ACL", "SETUSER", "audit-blind", "on", ">word", "~*", "+hello", "+ping")
 	t.Cleanup(func() { redis.MustDo(t, "ACL", "DELUSER", "audit-blind") })
 	for name, tc := range map[string]struct {
@@ -63,7 +65,7 @@ func TestFaultsNameStoreAndNextStep(t *testing.T) {
 			[]string{"database shop at " + nowhere, "refused", "is the database running there (mysql.dsn)?"}},
 		"database, wrong password": {func(o *Options) { o.DSN = "audit_blind:hidden@tcp(" + at + ")/audit_faults" },
 			[]string{"database audit_faults at " + at, "correct user and password in mysql.dsn"}},
-		"database, no such schema": {func(o *Options) { o.DSN = mariadb.DSN("audit_faults") + "_not" },
+		"database, no such schema": {func(o *Options) { o.DSN = absent },
 			[]string{at, "correct the name of the database in mysql.dsn, or create it"}},
 		"database without tables": {func(o *Options) { o.DSN = mariadb.DSN("audit_faults_rights") },
 			[]string{at, "run flashsale migrate"}},

@@ -55,7 +55,7 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 	topics := kafka.TopicsOf(s.Namespace)
 	return doctor.Options{
 		Namespace: s.Namespace, DSN: s.MySQL.DSN.Reveal(), DatabaseTLS: s.DatabaseTLS(),
-		Schema:     db,
+		ReadDSN: s.MySQL.ReadDSN.Reveal(), ReadMaxLag: s.MySQL.ReadMaxLag, Schema: db,
 		RedisAddrs: s.Redis.Addrs, RedisUsername: s.Redis.Username, RedisPassword: s.Redis.Password.Reveal(),
 		Sentinel: doctor.Sentinel{Master: s.Redis.SentinelMaster, Username: s.Redis.SentinelUsername,
 			Password: s.Redis.SentinelPassword.Reveal()},
@@ -66,6 +66,14 @@ func doctorOptions(s *settings.Settings, db *store.Store) doctor.Options {
 		Partitions:    s.Kafka.Partitions, BatchBytes: s.Settle.BatchMaxBytes, JournalOrders: s.Reserve.JournalMaxOrders,
 		GatewayListen: s.Gateway.Listen, AdminListen: s.Admin.Listen, SettleListen: s.Settle.Listen,
 		TrustedProxies: s.Gateway.TrustedProxies, MaxConnections: s.Gateway.MaxConnections,
-		Descriptors: app.DescriptorLimit(),
+		Descriptors: app.DescriptorLimit(), Certificates: certificates(s),
 	}
+}
+
+func certificates(s *settings.Settings) (all []doctor.Certificate) {
+	for _, c := range s.Certificates() {
+		all = append(all, doctor.Certificate{Setting: c.Setting(), File: c.File,
+			Authority: c.Kind == settings.CertificateAuthority, Ends: c.Ends()})
+	}
+	return all
 }

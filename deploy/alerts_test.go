@@ -18,6 +18,7 @@ import (
 type alert struct {
 	Alert       string
 	Expr        string
+	For         string
 	Labels      map[string]string
 	Annotations map[string]string
 }

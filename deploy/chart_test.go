@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -126,6 +127,25 @@ func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
 	require.Equal(t, "1000000", gateway["FLASHSALE_GATEWAY_MAX_IN_FLIGHT"])
 	settle := environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))
 	require.Equal(t, "20000000", settle["FLASHSALE_BRAKE_ROWS"])
+
+	// Numbers of a file are floats, those of the command line are not.
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{
+		"migrate: {deadlineSeconds: 1000000}", "metrics: {prometheus: \"http://p\"}",
+		"gateway: {replicas: 1000000}", "settle: {replicas: 1000000}"}, "\n")), 0o600))
+	text = rendered(t, "minimal", "--values", file)
+	require.NotRegexp(t, exponent, text)
+	require.Equal(t, 1_000_000, at[int](t, manifests(t, text)["Job flashsale-migrate"], "spec", "activeDeadlineSeconds"))
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{"metrics: {prometheus: \"http://p\"}",
+		"settings: {gateway: {max_connections: 2000000}}",
+		"gateway: {autoscaling: {kind: keda, connections: 1000000}, resources: {limits: {memory: 128Gi}}}",
+		"settle: {autoscaling: {kind: keda, lagRecords: 1000000}}"}, "\n")), 0o600))
+	text = rendered(t, "minimal", "--values", file)
+	require.NotRegexp(t, exponent, text)
+	for process, threshold := range map[string]string{"gateway": "threshold", "settle": "lagThreshold"} {
+		trigger := at[object](t, manifests(t, text)["ScaledObject flashsale-"+process], "spec", "triggers", 0, "metadata")
+		require.Equal(t, "1000000", trigger[threshold])
+	}
 }
 
 // podOf returns the spec of the pods of a workload.
@@ -166,13 +186,14 @@ func TestChartSettingsAreAccepted(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(folder, s.Name), []byte(text), 0o600))
 		}
 	}
+	places := strings.NewReplacer("/etc/flashsale/secrets", folder, "/etc/flashsale/files", mountedFiles(t))
 	for _, set := range valueSets {
 		for key, pod := range processes(t, manifests(t, rendered(t, set))) {
 			args := at[[]any](t, pod, "containers", 0, "args")
 			command := args[0].(string)
 			environ := []string{}
 			for name, value := range environmentOf(t, pod) {
-				environ = append(environ, name+"="+strings.Replace(value, "/etc/flashsale/secrets", folder, 1))
+				environ = append(environ, name+"="+places.Replace(value))
 			}
 			source, _, err := settings.FromCommandLine(nil, environ)
 			require.NoError(t, err)
@@ -182,6 +203,21 @@ func TestChartSettingsAreAccepted(t *testing.T) {
 			require.Equal(t, keysOf(t, pod), secretsIn(environ, folder), "%s: %s mounts what its environment names", set, key)
 		}
 	}
+}
+
+// mountedFiles returns a folder with what production.yaml has in files.
+func mountedFiles(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	authority := harness.NewAuthority(t, "authority")
+	client := authority.Client("flashsale", time.Now().Add(time.Hour))
+	for name, from := range map[string]string{"authorities/kafka.pem": authority.File, "client/tls.crt": client.Cert,
+		"client/tls.key": client.Key} {
+		to := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o700))
+		require.NoError(t, os.WriteFile(to, []byte(read(t, from)), 0o600))
+	}
+	return folder
 }
 
 // keysOf returns the secrets that a pod mounts.
@@ -235,6 +271,34 @@ func TestChartGivesAGatewayItsTimeToEnd(t *testing.T) {
 	}
 }
 
+// A gateway that is full refuses further connections of its buyers' listener: probes ask another one.
+func TestChartProbesAListenerThatIsNeverFull(t *testing.T) {
+	for set, kind := range map[string]string{"minimal": "Deployment", "canary": "Rollout"} {
+		pod := podOf(t, manifests(t, rendered(t, set))[kind+" flashsale-gateway"])
+		for probe, path := range map[string]string{"livenessProbe": "/livez", "readinessProbe": "/readyz"} {
+			asked := at[object](t, pod, "containers", 0, probe, "httpGet")
+			require.Equal(t, object{"path": path, "port": "operators"}, asked, "%s %s", set, probe)
+		}
+	}
+}
+
+// Go keeps to nine tenths of the limit of memory, however that is written, and the connections of buyers have room in it. Nothing
+// is said where there is no limit, or where the values say it.
+func TestChartGivesGoItsMemory(t *testing.T) {
+	limits := map[string]string{"1Gi": "966367642", "2G": "1800000000", "1.5Gi": "1449551462", "1048576k": "943718400",
+		"2000000000": "1800000000"}
+	for limit, wanted := range limits {
+		all := manifests(t, rendered(t, "minimal", "--set", "gateway.resources.limits.memory="+limit))
+		require.Equal(t, wanted, environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))["GOMEMLIMIT"], limit)
+		require.Equal(t, "483183821", environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))["GOMEMLIMIT"], "512Mi")
+	}
+	all := manifests(t, rendered(t, "minimal", "--set", "gateway.resources.limits=null,settings.gateway.max_connections=100000",
+		"--set", "settle.resources.limits=null"))
+	require.NotContains(t, environmentOf(t, podOf(t, all["Deployment flashsale-gateway"])), "GOMEMLIMIT")
+	all = manifests(t, rendered(t, "minimal", "--set", "environment.GOMEMLIMIT=800MiB"))
+	require.Equal(t, "800MiB", environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))["GOMEMLIMIT"])
+}
+
 // The upgrade asks before it migrates, and an operator can let one happen all the same.
 func TestChartAsksBeforeAnUpgrade(t *testing.T) {
 	all := manifests(t, rendered(t, "minimal"))
@@ -267,27 +331,58 @@ func TestCanaryAsksBeforeEachStep(t *testing.T) {
 	}
 	require.Equal(t, 3, weights)
 	require.NotNil(t, steps[len(steps)-1].(object)["analysis"], "before all buyers get the new version")
+	job := at[object](t, all["AnalysisTemplate flashsale-armed"], "spec", "metrics", 0, "provider", "job", "spec")
+	rule := at[object](t, job, "podFailurePolicy", "rules", 0)
+	require.Equal(t, object{"action": "Ignore", "onPodConditions": []any{object{"type": "DisruptionTarget", "status": "True"}}},
+		rule, "the drain of a node is no answer")
+	require.Equal(t, "Never", at[string](t, job, "template", "spec", "restartPolicy"), "else Kubernetes refuses the policy")
+
+	all = manifests(t, rendered(t, "canary", "--set", "rolloutGuard.override=true"))
+	steps = at[[]any](t, all["Rollout flashsale-gateway"], "spec", "strategy", "canary", "steps")
+	require.Len(t, steps, 2+2*weights, "the first gateway, the share of gateways, and each weight with its pause")
+	for _, step := range steps {
+		require.Nil(t, step.(object)["analysis"], "an upgrade that happens all the same does not wait in its steps")
+	}
+	require.NotContains(t, all, "AnalysisTemplate flashsale-armed")
+	require.Contains(t, all, "AnalysisTemplate flashsale-alerts", "and an alert still rolls it back")
+}
+
+// A request with the tag of the new image reaches the canary, one with another does not. Only its answer has the header: answers
+// by weight would bring buyers back, and the share would grow beyond the weight.
+func TestCanaryIsColouredByItsVersion(t *testing.T) {
+	all := manifests(t, rendered(t, "canary", "--set", "image.tag=1.10"))
+	for _, backend := range at[[]any](t, all["HTTPRoute flashsale"], "spec", "rules", 0, "backendRefs") {
+		require.NotContains(t, backend, "filters")
+	}
+	rule := at[object](t, all["HTTPRoute flashsale-canary"], "spec", "rules", 0)
+	colour := []any{object{"name": "x-canary", "value": "1.10"}}
+	require.Equal(t, colour, at[[]any](t, rule, "matches", 0, "headers"))
+	require.Equal(t, colour, at[[]any](t, rule, "backendRefs", 0, "filters", 0, "responseHeaderModifier", "set"))
 }
 
 // refusals are values that the chart refuses, with what its message names.
 var refusals = map[string][]string{
-	"settings.gateway.max_conections=5":                          {"settings", "gateway", "max_conections"},
-	"settings.gatway.max_connections=5":                          {"settings", "gatway"},
-	"settings.gateway.max_connections=0":                         {"max_connections", "minimum"},
-	"settings.gateway.max_connections=10000001":                  {"max_connections", "maximum"},
-	"settings.log.level=loud":                                    {"log", "level"},
-	"settings.gateway.shutdown_timeout=20":                       {"shutdown_timeout"},
-	"settings.mysql.dsn=secret":                                  {"settings", "mysql"},
-	"settings.redis.tls=yes":                                     {"redis", "tls"},
-	"settings.redis.addrs=null":                                  {"settings", "redis", "addrs"},
-	"secrets.keys={mysql.dsn,auth.hs256_secret}":                 {"secrets.keys", "needs admin.token"},
-	"secrets.keys={nonsense}":                                    {"secrets", "keys"},
-	"gateway.replica=2":                                          {"gateway", "replica"},
-	"gateway.autoscaling.kind=vpa":                               {"gateway", "autoscaling", "kind"},
-	"settle.autoscaling.min=0":                                   {"settle", "autoscaling", "min"},
-	"settle.autoscaling.max=9":                                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
-	"gateway.autoscaling.min=20":                                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
-	"gateway.autoscaling.kind=keda":                              {"metrics.prometheus"},
+	"settings.gateway.max_conections=5":          {"settings", "gateway", "max_conections"},
+	"settings.gatway.max_connections=5":          {"settings", "gatway"},
+	"settings.gateway.max_connections=0":         {"max_connections", "minimum"},
+	"settings.gateway.max_connections=10000001":  {"max_connections", "maximum"},
+	"settings.log.level=loud":                    {"log", "level"},
+	"settings.gateway.shutdown_timeout=20":       {"shutdown_timeout"},
+	"settings.mysql.dsn=secret":                  {"settings", "mysql"},
+	"settings.redis.tls=yes":                     {"redis", "tls"},
+	"settings.redis.addrs=null":                  {"settings", "redis", "addrs"},
+	"secrets.keys={mysql.dsn,auth.hs256_secret}": {"secrets.keys", "needs admin.token"},
+	"secrets.keys={nonsense}":                    {"secrets", "keys"},
+	"gateway.replica=2":                          {"gateway", "replica"},
+	"gateway.autoscaling.kind=vpa":               {"gateway", "autoscaling", "kind"},
+	"settle.autoscaling.min=0":                   {"settle", "autoscaling", "min"},
+	"settle.autoscaling.max=9":                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
+	"gateway.autoscaling.min=20":                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
+	"gateway.autoscaling.kind=keda":              {"metrics.prometheus"},
+	"settings.gateway.max_connections=30000":     {"max_connections is 30000", "limits.memory 1Gi is enough for"},
+	"settings.gateway.max_connections=null":      {"max_connections is 100000", "limits.memory 1Gi"},
+	"gateway.autoscaling.kind=keda,metrics.prometheus=http://p,gateway.autoscaling.connections=24001": {
+		"gateway.autoscaling.connections is above settings.gateway.max_connections"},
 	"canary.enabled=true":                                        {"canary.enabled needs route.enabled"},
 	"route.enabled=true":                                         {"route.parentRefs"},
 	"networkPolicy.enabled=true":                                 {"networkPolicy.stores"},
@@ -321,39 +416,4 @@ func TestChartRefusesWhatIsWrong(t *testing.T) {
 		"schedule[0].name=x,schedule[0].timezone=UTC,schedule[0].start=0 1 * * *,schedule[0].end=0 2 * * *,schedule[0].gateway=4")
 	require.NotZero(t, wrong.Code)
 	require.Contains(t, wrong.Stderr, "schedule x has gateways and needs gateway.autoscaling.kind keda")
-}
-
-// alertSource has the alerts for every Prometheus; the chart has a copy, because it reads only its own files.
-const (
-	alertSource = "alerts/flashsale.yaml"
-	alertFile   = "chart/files/alerts.yaml"
-)
-
-// The chart has the alerts, and each critical one rolls a canary back.
-func TestChartHasTheAlerts(t *testing.T) {
-	kept(t, alertFile, read(t, alertSource))
-	var found struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr string
-				Labels      map[string]string
-			}
-		}
-	}
-	require.NoError(t, yaml.Unmarshal([]byte(read(t, alertFile)), &found))
-	critical := map[string]bool{}
-	for _, group := range found.Groups {
-		for _, rule := range group.Rules {
-			if rule.Labels["severity"] == "critical" {
-				critical[strings.TrimSpace(rule.Expr)] = true
-			}
-		}
-	}
-	require.NotEmpty(t, critical)
-	queries := map[string]bool{}
-	analysis := manifests(t, rendered(t, "canary"))["AnalysisTemplate flashsale-alerts"]
-	for _, metric := range at[[]any](t, analysis, "spec", "metrics") {
-		queries[at[string](t, metric, "provider", "prometheus", "query")] = true
-	}
-	require.Equal(t, critical, queries)
 }

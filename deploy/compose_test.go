@@ -188,7 +188,8 @@ func TestComposeServicesFindEachOther(t *testing.T) {
 			_, port, _ := strings.Cut(service.Environment[variable], ":")
 			require.Contains(t, service.Ports, "127.0.0.1:"+port+":"+port, "%s %s", name, variable)
 		}
-		require.Contains(t, strings.Join(service.Healthcheck.Test, " "), "/readyz")
+		_, port, _ := strings.Cut(service.Environment[listen[len(listen)-1]], ":")
+		require.Contains(t, strings.Join(service.Healthcheck.Test, " "), ":"+port+"/readyz", "not the buyers' listener")
 		require.NotEmpty(t, service.StopGracePeriod)
 	}
 }

@@ -2,11 +2,13 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -38,17 +40,20 @@ type databaseFacts struct {
 	charset string // of the schema
 	rights  databaseRights
 	replica replicaFacts
+	members []serverFacts // each server of the DSN, asked alone; nil where the DSN names one
+	reads   *readsFacts   // the replica for reads of orders; nil where none is set
 	sales   salesFacts
 	// gateways that sent a heartbeat in the last minute
 	gateways    int64
 	gatewaysErr error
 }
 
-// replicaFacts is the replication of this server from another one.
+// replicaFacts is the replication of a server from another one.
 type replicaFacts struct {
-	err    error // not allowed to look
-	source string
-	lag    string // seconds, NULL while it does not run
+	err          error // not allowed to look
+	source, port string
+	sourceID     string // the server_id of the source, "" or 0 until it was reached
+	lag          string // seconds, NULL while it does not run
 }
 
 // tableFacts is one of the engine's tables, as the schema has it.
@@ -73,7 +78,6 @@ type saleFacts struct {
 const (
 	sqlVariables = "SHOW GLOBAL VARIABLES"
 	sqlStatus    = "SHOW GLOBAL STATUS"
-	sqlWho       = "SELECT CURRENT_USER()"
 	sqlClock     = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 	sqlCharset   = "SELECT default_character_set_name FROM information_schema.schemata WHERE schema_name = DATABASE()"
 	sqlTables    = "SELECT table_name, COALESCE(engine, ''), COALESCE(table_collation, '') FROM information_schema.tables " +
@@ -89,21 +93,12 @@ const (
 // lookAtDatabase reads the server, the schema and the rights of the account.
 func lookAtDatabase(ctx context.Context, o Options) databaseFacts {
 	facts := databaseFacts{}
-	name, err := dsn.Parse(o.DSN)
+	name, err := readName(o.DSN, o.DatabaseTLS)
 	if err != nil {
 		facts.err = fmt.Errorf("read mysql.dsn: %w", err)
 		return facts
 	}
-	name.Secure(o.DatabaseTLS)
-	config := name.Config
-	facts.addr, facts.name = name.Addrs(), config.DBName
-	config.ParseTime, config.Loc, config.InterpolateParams = false, time.UTC, true
-	config.Timeout, config.ReadTimeout, config.WriteTimeout = dialTimeout, callTimeout, callTimeout
-	if config.Params == nil {
-		config.Params = map[string]string{}
-	}
-	config.Params["time_zone"] = "'+00:00'" // in an hour that a zone has twice, its clock is ambiguous
-	config.Logger = &mysql.NopLogger{}      // every error it would print is also returned
+	facts.addr, facts.name = name.Addrs(), name.Config.DBName
 	connector, err := name.Connector()
 	if err != nil {
 		facts.err = fmt.Errorf("read mysql.dsn: %w", err)
@@ -116,13 +111,35 @@ func lookAtDatabase(ctx context.Context, o Options) databaseFacts {
 		facts.sales.err = facts.err
 		return facts
 	}
+	var beside sync.WaitGroup
+	beside.Go(func() { facts.members = lookAtMembers(ctx, name, o.Schema) })
+	beside.Go(func() { facts.reads = lookAtReads(ctx, o, db) })
 	r := &databaseReader{db: db, facts: &facts}
 	r.readServer(ctx)
 	r.readSession(ctx)
 	r.readSchema(ctx, o.Schema)
 	r.readRights(ctx, o.Schema)
 	r.readSales(ctx)
+	beside.Wait()
 	return facts
+}
+
+// readName reads a data source name and sets what the doctor's connections have in common.
+func readName(text string, secured *tls.Config) (*dsn.Name, error) {
+	name, err := dsn.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	name.Secure(secured)
+	config := name.Config
+	config.ParseTime, config.Loc, config.InterpolateParams = false, time.UTC, true
+	config.Timeout, config.ReadTimeout, config.WriteTimeout = dialTimeout, callTimeout, callTimeout
+	if config.Params == nil {
+		config.Params = map[string]string{}
+	}
+	config.Params["time_zone"] = "'+00:00'" // in an hour that a zone has twice, its clock is ambiguous
+	config.Logger = &mysql.NopLogger{}      // every error it would print is also returned
+	return name, nil
 }
 
 // databaseReader fills the facts.
@@ -159,11 +176,7 @@ func (r *databaseReader) readServer(ctx context.Context) {
 		return
 	}
 	f.status, _ = pairs(ctx, r.db, sqlStatus) // without it the checks that need it are not made
-	var who string
-	if err := r.db.QueryRowContext(ctx, sqlWho).Scan(&who); err == nil {
-		at := strings.LastIndex(who, "@")
-		f.account = "'" + who[:max(at, 0)] + "'@'" + who[at+1:] + "'"
-	}
+	f.account = accountOf(ctx, r.db)
 	for range clockReadings {
 		sent := time.Now()
 		var ms int64
@@ -172,43 +185,7 @@ func (r *databaseReader) readServer(ctx context.Context) {
 		}
 		f.clock.keep(time.UnixMilli(ms), sent, time.Now())
 	}
-	r.readReplica(ctx)
-}
-
-// readReplica asks by both names of the statement; MySQL 8.4 has only the new one.
-func (r *databaseReader) readReplica(ctx context.Context) {
-	rows, err := r.db.QueryContext(ctx, "SHOW REPLICA STATUS")
-	if number(err) == errSyntax {
-		rows, err = r.db.QueryContext(ctx, "SHOW SLAVE STATUS")
-	}
-	if err != nil {
-		r.facts.replica.err = err
-		return
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil || !rows.Next() {
-		r.facts.replica.err = errors.Join(err, rows.Err())
-		return
-	}
-	values, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
-	for i := range values {
-		targets[i] = &values[i]
-	}
-	if r.facts.replica.err = rows.Scan(targets...); r.facts.replica.err != nil {
-		return
-	}
-	for i, column := range columns {
-		switch strings.ToLower(column) {
-		case "master_host", "source_host":
-			r.facts.replica.source = values[i].String
-		case "seconds_behind_master", "seconds_behind_source":
-			r.facts.replica.lag = "NULL"
-			if values[i].Valid {
-				r.facts.replica.lag = values[i].String
-			}
-		}
-	}
+	f.replica = readReplica(ctx, r.db)
 }
 
 // errSyntax is the number of the error about a statement that the server does not have.

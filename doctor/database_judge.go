@@ -29,6 +29,8 @@ func judgeDatabase(facts databaseFacts, o Options) []Finding {
 	j.judgeConnections()
 	j.judgeReplicas()
 	j.judgeGalera()
+	j.judgeMembers()
+	j.judgeReads()
 	return f.all
 }
 

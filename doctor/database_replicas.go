@@ -19,11 +19,7 @@ func (j databaseJudge) judgeReplicas() {
 	}
 	switch r := j.replica; {
 	case r.err != nil:
-		right := "REPLICATION CLIENT"
-		if name == "MariaDB" {
-			right = "REPLICA MONITOR"
-		}
-		j.unknown("replica", whySource, "GRANT "+right+" ON *.* TO "+j.account+";", r.err)
+		j.unknown("replica", whySource, "GRANT "+j.server().replicaRight()+" ON *.* TO "+j.account+";", r.err)
 	case r.source != "":
 		lag, err := strconv.Atoi(r.lag)
 		level := Warning

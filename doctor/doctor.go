@@ -24,14 +24,19 @@ type Schema interface {
 	ForeignTables(ctx context.Context) ([]string, error)
 	// Tables names the tables that the migrations make.
 	Tables() ([]string, error)
+	// ReplicaTables names those that gateways read on a replica.
+	ReplicaTables() []string
 }
 
 // Options are the addresses and settings that are examined.
 type Options struct {
 	Namespace   string
 	DSN         string      // of the database, in the form of the Go MySQL driver
-	DatabaseTLS *tls.Config // nil: as the DSN says
+	ReadDSN     string      // of the replica for reads of orders; empty: none
+	DatabaseTLS *tls.Config // nil: as the DSN says; for the replica too
 	Schema      Schema      // on the same database
+
+	ReadMaxLag time.Duration // of the replica, from which on gateways do not use it
 
 	RedisAddrs                   []string
 	RedisUsername, RedisPassword string
@@ -52,6 +57,15 @@ type Options struct {
 	TrustedProxies                           []netip.Prefix
 	MaxConnections                           int    // of buyers to one gateway
 	Descriptors                              uint64 // that a process may have open; the largest value: no limit
+
+	Certificates []Certificate
+}
+
+// Certificate is a file with certificates by which a store is reached.
+type Certificate struct {
+	Setting, File string
+	Authority     bool // verifies the store; else it names the engine
+	Ends          time.Time
 }
 
 // Sentinel is how Redis Sentinel finds the primary; without Master the addresses are those of the servers.

@@ -46,16 +46,19 @@ func everyFinding() []Finding {
 		times.others = append(times.others, clock{check: check})
 	}
 	machine := machineFacts{}
+	o.Certificates = []Certificate{{Setting: "redis.tls_cert_file"}}
 	for _, setting := range []string{"gateway.listen", "admin.listen", "settle.listen"} {
 		machine.listeners = append(machine.listeners, listenerFacts{setting: setting, err: errors.New("taken")})
 	}
+	database := healthyDatabase("wsrep_on", "ON", "max_statement_time", "0", "sql_safe_updates", "OFF")
+	database.members, database.reads = make([]serverFacts, 2), &readsFacts{}
 	sentinels := &findings{store: Redis}
 	judgeSentinels(sentinels, []sentinelFacts{{addr: "s:1", err: errors.New("away")}}, "m")
 	return slices.Concat(sentinels.all,
 		judgedNode(healthyNode(), salesFacts{}), judgedNode(lone, salesFacts{}), judgedNode(clustered, salesFacts{}),
 		judgeKafka(topics, databaseFacts{}, o), judgeKafka(healthyKafka(), databaseFacts{}, o),
 		judgeKafka(kafkaFacts{err: errors.New("away")}, databaseFacts{}, o),
-		judgeDatabase(healthyDatabase("wsrep_on", "ON", "max_statement_time", "0", "sql_safe_updates", "OFF"), o),
+		judgeDatabase(database, o),
 		judgeClocks(times), judgeMachine(machine, o),
 	)
 }

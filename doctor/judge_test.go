@@ -45,6 +45,21 @@ func judgedNode(n *redisNode, sales salesFacts) []Finding {
 	return judgeRedis(redisFacts{nodes: []*redisNode{n}}, sales, o)
 }
 
+// A certificate is judged by the time that it has left.
+func TestJudgedCertificates(t *testing.T) {
+	now := time.Now()
+	for left, want := range map[time.Duration]Level{-time.Hour: Danger, 13 * 24 * time.Hour: Warning, 15 * 24 * time.Hour: OK} {
+		for _, authority := range []bool{false, true} {
+			f := &findings{store: Machine}
+			judgeCertificates(f, []Certificate{{"kafka.tls_ca_file", "/etc/ca.pem", authority, now.Add(left)}}, now)
+			require.Len(t, f.all, 1)
+			require.Equal(t, want, f.all[0].Level, left)
+			require.Contains(t, f.all[0].Found, "kafka.tls_ca_file: /etc/ca.pem ends at ")
+			require.Equal(t, want != OK, strings.Contains(f.all[0].Mend, "/etc/ca.pem"))
+		}
+	}
+}
+
 func TestJudgeRedis(t *testing.T) {
 	for _, f := range judgedNode(healthyNode(), salesFacts{}) {
 		require.Equal(t, OK, f.Level, "%+v", f)

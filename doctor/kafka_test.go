@@ -86,7 +86,7 @@ var kafkaFaults = []struct {
 // Before the migration there are no topics, and that is no danger. Afterwards a missing one is, and each dangerous setting is
 // found and mended by the line that the finding prints.
 func TestKafka(t *testing.T) {
-	w := newKafkaWorld(t, harness.SharedKafka(t).Brokers)
+	w := newKafkaWorld(t, harness.Kafka(t).Brokers) // one broker, also where the shared Kafka has several
 	r := w.look()
 	require.Empty(t, dangers(r))
 	require.Contains(t, worst(t, r, Kafka, "topic").Found, "does not exist yet")

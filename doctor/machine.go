@@ -93,7 +93,32 @@ func judgeMachine(facts machineFacts, o Options) []Finding {
 	judgeListeners(f, facts)
 	judgeOperators(f, facts, o)
 	judgeProxies(f, o)
+	judgeCertificates(f, o.Certificates, time.Now())
 	return f.all
+}
+
+// endsSoon is how long before its end a certificate is to be replaced; the alert has the same bound.
+const endsSoon = 14 * 24 * time.Hour
+
+// judgeCertificates finds certificates that end.
+func judgeCertificates(f *findings, all []Certificate, now time.Time) {
+	const own = "The engine does not send a certificate that has ended: open connections stay, and new ones fail."
+	const authority = "A store that an ended authority has signed is not trusted: open connections stay, and new ones fail. " +
+		"Processes read authorities at their start."
+	for _, c := range all {
+		level, why := OK, own
+		if c.Authority {
+			why = authority
+		}
+		switch left := c.Ends.Sub(now); {
+		case left <= 0:
+			level = Danger
+		case left < endsSoon:
+			level = Warning
+		}
+		f.add(level, "certificates", why, "openssl x509 -noout -subject -issuer -enddate -in "+c.File+"  # then replace it",
+			"%s: %s ends at %s", c.Setting, c.File, c.Ends.UTC().Format(time.RFC3339))
+	}
 }
 
 func judgeDescriptors(f *findings, facts machineFacts, o Options) {

@@ -17,10 +17,12 @@ type databaseRights struct {
 	ddlErr error
 }
 
+const selectOf = "EXPLAIN SELECT 1 FROM `%s` WHERE 1 = 0"
+
 // processRights are the rights of gateway, settle and deadletter, each with a statement of it. EXPLAIN checks the rights of a
 // statement without running it. The statements name no column, so a schema of another version answers too.
 var processRights = []struct{ right, statement string }{
-	{"SELECT", "EXPLAIN SELECT 1 FROM `%s` WHERE 1 = 0"},
+	{"SELECT", selectOf},
 	{"INSERT", "EXPLAIN INSERT INTO `%s` VALUES ()"},
 	{"UPDATE", ""}, // names a column: see updateOf
 	{"DELETE", "EXPLAIN DELETE FROM `%s` WHERE 1 = 0"},

@@ -25,6 +25,7 @@ type schema struct {
 	migrated bool
 	tables   []string
 	foreign  []string
+	lookups  []string // read on a replica
 }
 
 func (s *schema) CheckSchema(context.Context) error {
@@ -37,6 +38,8 @@ func (s *schema) CheckSchema(context.Context) error {
 func (s *schema) ForeignTables(context.Context) ([]string, error) { return s.foreign, nil }
 
 func (s *schema) Tables() ([]string, error) { return s.tables, nil }
+
+func (s *schema) ReplicaTables() []string { return s.lookups }
 
 // finding returns the findings of a check.
 func (r Report) finding(store, check string) (found []Finding) {

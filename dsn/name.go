@@ -72,6 +72,17 @@ func addressOf(text string) (from, to int, found bool) {
 // Addrs names the servers, host:port with commas between.
 func (n *Name) Addrs() string { return strings.Join(n.addrs, ",") }
 
+// Servers returns a name for each server, with the settings of this one.
+func (n *Name) Servers() []*Name {
+	all := make([]*Name, len(n.addrs))
+	for i, addr := range n.addrs {
+		config := n.Config.Clone()
+		config.Addr = addr
+		all[i] = &Name{Config: config, addrs: []string{addr}}
+	}
+	return all
+}
+
 // Text returns the name in the form that Parse reads.
 func (n *Name) Text() string {
 	text := n.Config.FormatDSN()

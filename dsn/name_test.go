@@ -46,6 +46,19 @@ func TestNamesOfSeveralServers(t *testing.T) {
 	}
 }
 
+// Each server of a list is named alone too, with the settings of the list.
+func TestServersOfAList(t *testing.T) {
+	n, err := Parse("u:p@tcp(a:1,b:2)/d?timeout=5s")
+	require.NoError(t, err)
+	n.Config.ReadTimeout = time.Second
+	var texts []string
+	for _, server := range n.Servers() {
+		assert.Equal(t, time.Second, server.Config.ReadTimeout)
+		texts = append(texts, server.Text())
+	}
+	assert.Equal(t, []string{"u:p@tcp(a:1)/d?readTimeout=1s&timeout=5s", "u:p@tcp(b:2)/d?readTimeout=1s&timeout=5s"}, texts)
+}
+
 // Each server proves its own name, whichever way TLS was asked for.
 func TestEachServerProvesItsName(t *testing.T) {
 	for _, text := range []string{"u@tcp(a:1,b:2)/d?tls=true", "u@tcp(a:1,b:2)/d"} {

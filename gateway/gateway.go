@@ -117,15 +117,18 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		close(g.stopping)
 		g.farewell(ctx)
 	})
+	var failed error
 	g.mu.Lock() // fasthttp closes only the listeners whose Serve has begun
 	for _, listener := range g.listeners {
-		_ = listener.Close() // the only possible error: it is closed already
+		if err := listener.Close(); !errors.Is(err, net.ErrClosed) {
+			failed = errors.Join(failed, err)
+		}
 	}
 	g.mu.Unlock()
 	g.calm.Store(false)
 	g.forsake(ctx)
-	if err := g.server.ShutdownWithContext(ctx); err != nil {
-		return fmt.Errorf("shut down the buyers' listener: %w", err)
+	if failed = errors.Join(failed, g.server.ShutdownWithContext(ctx)); failed != nil {
+		return fmt.Errorf("shut down the buyers' listener: %w", failed)
 	}
 	return nil
 }

@@ -60,8 +60,8 @@ func (l *boundedListener) nextLate(accept error) (net.Conn, error) {
 	return conn, nil
 }
 
-// abandon closes a listener from which nobody accepts, and the connections that wait at it: their peers would wait for an answer
-// until the process ends.
+// abandon closes a listener from which no goroutine accepts, and the connections that wait at it: their peers would wait for an
+// answer until the process ends.
 func (l *boundedListener) abandon() error {
 	faults := l.Close()
 	for {

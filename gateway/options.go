@@ -96,7 +96,8 @@ type Options struct {
 	StoreTimeout time.Duration // for one look-up in the database or in Redis
 
 	// FarewellTime is how long the gateway still accepts connections after the call of Shutdown. Meanwhile proxies see that
-	// readiness has ended, and every answer closes its connection, so that Shutdown cuts off few idle connections.
+	// readiness has ended, and until its last quarter every answer closes its connection, so that Shutdown cuts off few idle
+	// connections.
 	FarewellTime time.Duration
 }
 

@@ -44,7 +44,7 @@ func (s *liveSale) held(h sale.Holding) (order sale.Order, ok bool) {
 }
 
 // replayed answers a purchase whose key has an order already, with the present order. While the database does not answer it is
-// unavailable: nobody else knows whether the order has a row, and the buyer may have been told so.
+// unavailable: only the database knows whether the order has a row, and the buyer may have been told so.
 func (g *Gateway) replayed(
 	ctx *fasthttp.RequestCtx, at location, live *liveSale, p *sale.Purchase, a *sale.Answer,
 ) sale.Outcome {

@@ -160,13 +160,16 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.S
 	})
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	g.identify(ctx, h.ownID())
-	g.metrics.served(*r, fasthttp.StatusInternalServerError, time.Since(ctx.Time()), (*span).Context().Trace())
+	took, traceID := time.Since(ctx.Time()), (*span).Context().Trace()
+	g.metrics.served(*r, fasthttp.StatusInternalServerError, took, traceID)
 	g.endSpan(ctx, *span, &press{})
+	g.access(ctx, *r, locate(ctx.URI().PathOriginal()).path, &press{}, traceID, took)
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is
 // unknown.
 func (g *Gateway) failed(ctx *fasthttp.RequestCtx, err error) {
+	defer g.access(ctx, routeNone, pathNone, &press{}, "", 0) // when it began to arrive is not known
 	g.identify(ctx, nil)
 	var small *fasthttp.ErrSmallBuffer
 	var network net.Error

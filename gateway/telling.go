@@ -64,8 +64,13 @@ func (g *Gateway) told(ctx *fasthttp.RequestCtx, r route, at path, span *tracing
 	if p.pressed && g.options.Log.Enabled(background, slog.LevelDebug) {
 		g.options.Log.LogAttrs(background, slog.LevelDebug, "purchase", p.attributes(ctx, traceID)...)
 	}
+	g.access(ctx, r, at, p, traceID, took)
+}
+
+// access writes the line of the access log for its share of all requests.
+func (g *Gateway) access(ctx *fasthttp.RequestCtx, r route, at path, p *press, traceID string, took time.Duration) {
 	if every := g.options.AccessLogEvery; every > 0 && rand.IntN(every) == 0 {
-		g.options.Log.LogAttrs(background, slog.LevelInfo, "request", append(p.attributes(ctx, traceID),
+		g.options.Log.LogAttrs(context.Background(), slog.LevelInfo, "request", append(p.attributes(ctx, traceID),
 			slog.String("method", methodOf(ctx)), slog.String("route", routeNames[r]),
 			slog.String("path", paths[at].template),
 			slog.Int("status", ctx.Response.StatusCode()), slog.Int("bytes", len(ctx.Response.Body())),

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/sale"
 )
 
 // TestTheAccessLogHasNoMethodOfTheClients: a method may be as long as a request's headers.
@@ -27,6 +29,18 @@ func TestTheAccessLogHasNoMethodOfTheClients(t *testing.T) {
 		require.Contains(t, said.String(), says)
 		require.Less(t, said.Len(), 500)
 	}
+}
+
+// TestEveryRequestIsInTheAccessLog: one that cannot be read, and one whose handler panics, too.
+func TestEveryRequestIsInTheAccessLog(t *testing.T) {
+	said := &lines{}
+	s := newScene(t, func(o *Options, _ *Deps) { o.AccessLogEvery, o.Log = 1, slog.New(slog.NewJSONHandler(said, nil)) })
+	s.open(autumn())
+	s.stock.set(func(f *fakeStock) { f.decide = func(sale.Purchase) sale.Answer { panic("a fault of the program") } })
+	require.Equal(t, 500, s.press("ann", "").status)
+	require.Contains(t, said.String(), `"route":"purchase","path":"/v1/sales/{sale}/items/{sku}/orders","status":500`)
+	require.Equal(t, 400, s.raw("GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n").status)
+	require.Contains(t, said.String(), `"status":400`)
 }
 
 // lines is a log that several goroutines write.

@@ -4,54 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
 )
 
-// probeTimeout bounds each step of a probe: connecting, and one answer.
+// probeTimeout bounds one answer to a probe.
 const probeTimeout = 2 * time.Second
 
 // Probe asks the brokers for a sign of life. It connects at its first use and keeps the connection.
 type Probe struct {
 	options Options
 	topic   string
+	life    context.Context // until Close
+	end     context.CancelFunc
 
-	mu     sync.Mutex // one question at a time
+	turn   chan struct{} // one question at a time; whoever has put a value in owns what follows
 	client sarama.Client
-	closed bool
+	until  context.Context // the client's connections end with it
+	leave  context.CancelFunc
 }
 
 // NewProbe returns a Probe of the orders topic of a namespace. It does not connect yet.
 func NewProbe(o Options, namespace string) *Probe {
-	return &Probe{options: o, topic: TopicsOf(namespace).Orders}
+	p := &Probe{options: o, topic: TopicsOf(namespace).Orders, turn: make(chan struct{}, 1)}
+	p.life, p.end = context.WithCancel(context.Background())
+	return p
 }
 
-// Ping returns nil when a broker answers and every partition of the orders topic has a leader. It returns early when ctx ends.
+// Ping returns nil when a broker answers and every partition of the orders topic has a leader. When ctx ends, the connections
+// end too, and nothing is left that waits for a broker.
 func (p *Probe) Ping(ctx context.Context) error {
-	return Await(ctx, func() error {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		err := p.ask()
-		if err != nil && p.client != nil { // the next call connects anew
-			err = errors.Join(err, p.client.Close())
-			p.client = nil
-		}
-		return err
-	})
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if p.life.Err() != nil {
+		return errors.New("the probe of kafka is closed")
+	}
+	if p.until == nil {
+		p.until, p.leave = context.WithCancel(p.life)
+	}
+	stop := context.AfterFunc(ctx, p.leave)
+	err := p.ask()
+	if stop() && err == nil {
+		return nil
+	}
+	if err = errors.Join(err, p.disconnect()); ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func (p *Probe) ask() error {
-	if p.closed {
-		return errors.New("the probe of kafka is closed")
-	}
 	if p.client == nil {
 		config, err := p.options.Config()
 		if err != nil {
 			return err
 		}
-		config.Net.DialTimeout, config.Net.ReadTimeout, config.Net.WriteTimeout = probeTimeout, probeTimeout, probeTimeout
+		config = BoundTo(p.until, config)
+		config.Net.ReadTimeout, config.Net.WriteTimeout = probeTimeout, probeTimeout
 		config.Metadata.Retry.Max, config.Metadata.RefreshFrequency = 0, 0
 		if p.client, err = sarama.NewClient(p.options.Brokers, config); err != nil {
 			p.client = nil
@@ -64,15 +78,22 @@ func (p *Probe) ask() error {
 	return nil
 }
 
-// Close ends the connection; a question under way ends first.
-func (p *Probe) Close() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
-	if p.client == nil {
-		return nil
+// disconnect ends the connections; the next question connects anew.
+func (p *Probe) disconnect() (err error) {
+	if p.leave != nil {
+		p.leave()
 	}
-	err := p.client.Close()
-	p.client = nil
+	if p.client != nil {
+		err = p.client.Close()
+	}
+	p.client, p.until, p.leave = nil, nil, nil
 	return err
+}
+
+// Close ends the connection, and with it a question under way.
+func (p *Probe) Close() error {
+	p.end()
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
+	return p.disconnect()
 }

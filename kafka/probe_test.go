@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -35,13 +36,27 @@ func TestProbeOfAnAbsentBroker(t *testing.T) {
 	require.ErrorContains(t, wrong.Ping(t.Context()), "SASL mechanism")
 }
 
-// A broker that takes the connection and says nothing keeps a caller no longer than the caller's own limit.
+// A broker that takes the connection and says nothing keeps a caller no longer than the caller's own limit, and the end of the
+// probe no longer than that: nothing of the questions before is left.
 func TestProbeOfASilentBroker(t *testing.T) {
 	wire := harness.NewWire(t, harness.SharedRedis(t).Addr)
 	wire.Lose()
-	p := kafka.NewProbe(kafka.Options{Brokers: []string{wire.Addr}}, "n")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, p.Ping(ctx), context.DeadlineExceeded)
-	require.NoError(t, p.Close(), "it waits for the question under way")
+	p := kafka.NewProbe(kafka.Options{Brokers: []string{wire.Addr, wire.Addr, wire.Addr}}, "n")
+	ask := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, p.Ping(ctx), context.DeadlineExceeded)
+	}
+	ask()
+	before := runtime.NumGoroutine()
+	for range 10 {
+		ask()
+	}
+	require.Less(t, runtime.NumGoroutine(), before+5)
+	unbound := make(chan error, 1)
+	go func() { unbound <- p.Ping(context.Background()) }()
+	began := time.Now()
+	require.NoError(t, p.Close())
+	require.Error(t, <-unbound)
+	require.Less(t, time.Since(began), time.Second)
 }

@@ -15,7 +15,7 @@ type Log struct {
 	repeats *repeats
 }
 
-// Flush tells the counts of the warnings that were left out. Call it when the process ends.
+// Flush writes the counts of the warnings that were left out. Call it when the process ends.
 func (l Log) Flush() { l.repeats.seen.flush() }
 
 // New returns a log that writes JSON lines of a level and above.

@@ -78,7 +78,7 @@ func (s *seen) passes(message string) bool {
 	return false
 }
 
-// end ends the window of a message, and tells how many warnings were left out.
+// end ends the window of a message, and writes how many warnings were left out.
 func (s *seen) end(message string, w *window) {
 	s.mu.Lock()
 	if s.of[message] == w {

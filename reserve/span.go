@@ -28,6 +28,9 @@ func (w *batchWorker) beginSpan() {
 		w.span.Link(trace.Span)
 		trace.Batches = append(trace.Batches, w.span.Context())
 	}
+	if w.span == nil {
+		return
+	}
 	w.span.Text("flashsale.bucket", w.queue.bucket.String())
 	w.span.Number("flashsale.purchases", int64(len(w.batch)))
 	w.span.Number("flashsale.purchases_sampled", int64(sampled))
@@ -69,6 +72,9 @@ func (p *publication) beginPublish() {
 // tell writes the line of a batch at level debug: what the script took, or what Kafka has acknowledged.
 func (p *publication) tell(message string) {
 	log, background := p.queue.engine.Log, context.Background()
+	if p.batchID == 0 { // a transfer has no orders
+		return
+	}
 	if !log.Enabled(background, slog.LevelDebug) {
 		return
 	}

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"sync/atomic"
@@ -23,6 +24,7 @@ func (r *tlsReader) certificate() func(*tls.CertificateRequestInfo) (*tls.Certif
 		r.warnings = append(r.warnings, err.Error())
 	}
 	pair.last.Store(certificate)
+	r.note(CertificateClient, r.files.Cert, pair.ends)
 	return pair.present
 }
 
@@ -34,11 +36,28 @@ type clientPair struct {
 }
 
 func (p *clientPair) present(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	last := p.renewed()
+	return last, p.expired(last)
+}
+
+// renewed returns the pair that the next connection gets.
+func (p *clientPair) renewed() *tls.Certificate {
 	if certificate, _, err := readPair(p.cert, p.key); err == nil {
 		p.last.Store(certificate)
 	}
-	last := p.last.Load()
-	return last, p.expired(last)
+	return p.last.Load()
+}
+
+// ends returns when the first certificate of the chain ends.
+func (p *clientPair) ends() time.Time {
+	last := p.renewed()
+	first := last.Leaf.NotAfter
+	for _, raw := range last.Certificate[1:] {
+		if above, err := x509.ParseCertificate(raw); err == nil { // a server that cannot read it refuses the chain at once
+			first = earlier(first, above.NotAfter)
+		}
+	}
+	return first
 }
 
 // expired returns an error for a certificate that no server accepts any more. Servers do not agree on what they say then:

@@ -77,7 +77,8 @@ func goodValue(t *rapid.T, s Setting, label string) string {
 // goodValue draws from one range for all numbers.
 func steady() []Setting {
 	return slices.DeleteFunc(All(), func(s Setting) bool {
-		return strings.HasPrefix(s.Name, "kafka.sasl_") || s.Name == "kafka.replication" || s.Name == "kafka.partitions" ||
+		return strings.HasPrefix(s.Name, "kafka.sasl_") || strings.HasPrefix(s.Name, "redis.sentinel_") ||
+			s.Name == "kafka.replication" || s.Name == "kafka.partitions" ||
 			s.Name == "kafka.linger" || s.Name == "redis.connections" || s.Name == "reserve.batch_max_orders" ||
 			s.Name == "reserve.batch_max_wait" || s.Name == "admin.tokens" || s.Name == "brake.journal_percent"
 	})

@@ -61,11 +61,11 @@ func general() []Setting {
 		{Name: "mysql.tls_key_file", Unit: "file", Used: useDatabase,
 			Doc:  "Key (PEM) of that certificate.",
 			bind: func(s *Settings) any { return &s.MySQL.TLS.Key }},
-		{Name: "mysql.read_dsn", Used: []string{gateway, settle}, check: dsnRule,
+		{Name: "mysql.read_dsn", Used: []string{gateway, settle, doctor}, check: dsnRule,
 			Unit: "user:password@tcp(host:3306)/database",
 			Doc:  "Replica for buyers' reads of orders. Empty: none. Set it for settle too, which then writes the heartbeat.",
 			bind: func(s *Settings) any { return &s.MySQL.ReadDSN }},
-		{Name: "mysql.read_max_lag", Default: "500ms", Used: []string{gateway}, check: durations("300ms", "1m"),
+		{Name: "mysql.read_max_lag", Default: "500ms", Used: []string{gateway, doctor}, check: durations("300ms", "1m"),
 			Doc:  "Lag of the replica from which on gateways read orders from mysql.dsn.",
 			bind: func(s *Settings) any { return &s.MySQL.ReadMaxLag }},
 	}

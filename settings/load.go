@@ -105,6 +105,9 @@ func (s *Settings) checkTogether(faults *Faults) {
 	} else if mechanism != "" && (s.Kafka.SASLUsername == "" || s.Kafka.SASLPassword == "") {
 		faults.addf("kafka.sasl_mechanism: %s needs kafka.sasl_username and kafka.sasl_password", mechanism)
 	}
+	if s.Redis.SentinelMaster == "" && (s.Redis.SentinelUsername != "" || s.Redis.SentinelPassword != "") {
+		faults.addf("redis.sentinel_master: redis.sentinel_username and redis.sentinel_password have no effect without it")
+	}
 }
 
 // Read returns the layer's values, nested by section. Read and ReadBytes make a layer a koanf provider.

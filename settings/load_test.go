@@ -115,7 +115,7 @@ func TestPrecedenceOfEverySetting(t *testing.T) {
 				values = samples[setting.Type()]
 			}
 			environ := []string{"FLASHSALE_KAFKA_SASL_MECHANISM=PLAIN", "FLASHSALE_KAFKA_SASL_USERNAME=u",
-				"FLASHSALE_KAFKA_SASL_PASSWORD=p"}
+				"FLASHSALE_KAFKA_SASL_PASSWORD=p", "FLASHSALE_REDIS_SENTINEL_MASTER=stock"}
 			file := write(t, "c.yaml", yamlOf(setting.Name, values[0]))
 			args := []string{"--config", file}
 			assertText(t, setting, values[0], mustLoad(t, "config", args, without(environ, setting)))
@@ -189,7 +189,8 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"? [a]",
 		": b",
 	}, "\n"))
-	faults := faultsOf(t, "gateway", []string{"--config", file, "--log-level", "loud", "--kafka-sasl-username=u"}, []string{
+	faults := faultsOf(t, "gateway", []string{"--config", file, "--log-level", "loud", "--kafka-sasl-username=u",
+		"--redis-sentinel-username=u"}, []string{
 		"FLASHSALE_ADMIN_TOKEN=short",
 		"FLASHSALE_RESERVE_BATCH_MAX_ORDERS=0",
 		"FLASHSALE_GATEWAY_LISTEN=8080",
@@ -211,6 +212,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"c.yaml line 12: a key must be text",
 		"log.level: must be one of debug, info, warn and error (flag --log-level)",
 		"kafka.sasl_mechanism: set mechanism, username and password together or none of them",
+		"redis.sentinel_master: redis.sentinel_username and redis.sentinel_password have no effect without it",
 		"admin.token: must be 16 characters or more (environment FLASHSALE_ADMIN_TOKEN)",
 		"reserve.batch_max_orders: must be 1 to 1000 (environment",
 		"gateway.listen: must be host:port",
@@ -223,7 +225,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 	} {
 		assert.True(t, strings.Contains(strings.Join(faults, "\n"), want), "missing: %s", want)
 	}
-	assert.Len(t, faults, 20, "%s", strings.Join(faults, "\n"))
+	assert.Len(t, faults, 21, "%s", strings.Join(faults, "\n"))
 }
 
 func TestUnreadableConfigurationFiles(t *testing.T) {

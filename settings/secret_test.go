@@ -49,7 +49,8 @@ func TestSecretsNeverPrint(t *testing.T) {
 			environ = append(environ, fmt.Sprintf(form, setting.Env(), secret, i))
 		}
 	}
-	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=PLAIN", "--kafka-sasl-username=u"}, environ)
+	s := mustLoad(t, "config", []string{"--kafka-sasl-mechanism=PLAIN", "--kafka-sasl-username=u",
+		"--redis-sentinel-master=stock"}, environ)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		assert.NotContains(t, fmt.Sprintf(verb, s), secret)
 		assert.NotContains(t, fmt.Sprintf(verb, *s), secret)

@@ -26,6 +26,8 @@ type Settings struct {
 	origins  map[string]string
 	tls      map[string]*tls.Config // by section, of those with files
 	warnings []string
+
+	certificates []Certificate
 }
 
 // Gateway is the buyers' listener and its bounds.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"strings"
+	"time"
 
 	"flashsale/dsn"
 )
@@ -50,6 +51,7 @@ func (s *Settings) checkTLS(command string, faults *Faults) {
 			r.refuseAll()
 		} else if config := r.read(); config != nil {
 			s.tls[r.section] = config
+			s.certificates = append(s.certificates, r.certificates...)
 		}
 		s.warnings = append(s.warnings, r.warnings...)
 	}
@@ -77,6 +79,8 @@ type tlsReader struct {
 	serverName string
 	faults     *Faults
 	warnings   []string
+
+	certificates []Certificate
 }
 
 func (r *tlsReader) name(part string) string { return r.section + ".tls_" + part + "_file" }
@@ -129,7 +133,10 @@ func (r *tlsReader) authorities() *x509.CertPool {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(text)) {
 		r.faults.addf("%s: %s holds no certificate in PEM form", r.name("ca"), r.files.CA)
+		return nil
 	}
+	ends := endsOf(text)
+	r.note(CertificateAuthority, r.files.CA, func() time.Time { return next(ends) })
 	return pool
 }
 

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,6 +88,61 @@ func TestRenewedCertificateNeedsNoRestart(t *testing.T) {
 	require.Equal(t, "second", name())
 	require.NoError(t, os.Remove(own.Key))
 	require.Equal(t, "second", name())
+}
+
+// The ends of the files that a command uses are known: of a client's certificate as it is renewed, of authorities as they were at
+// the start.
+func TestEndsOfCertificates(t *testing.T) {
+	ca := harness.NewAuthority(t, "ca")
+	soon, later := time.Now().Add(time.Hour).Truncate(time.Second), time.Now().Add(48*time.Hour).Truncate(time.Second)
+	own, next := ca.Client("first", soon), ca.Client("second", later)
+	s := mustLoad(t, "gateway", nil, withValues(secured(ca.File, own), nil))
+	ends := func() map[string]time.Time {
+		found := map[string]time.Time{}
+		for _, c := range s.Certificates() {
+			found[c.Store+" "+c.Kind] = c.Ends()
+		}
+		return found
+	}
+	require.Len(t, ends(), 6)
+	assert.True(t, soon.Equal(ends()["kafka client"]))
+	assert.WithinDuration(t, time.Now().Add(time.Hour), ends()["mysql authority"], time.Minute)
+	require.NoError(t, os.Rename(next.Cert, own.Cert))
+	require.NoError(t, os.Rename(next.Key, own.Key))
+	require.NoError(t, os.Remove(ca.File))
+	assert.True(t, later.Equal(ends()["redis client"]), "no connection was made meanwhile")
+	assert.WithinDuration(t, time.Now().Add(time.Hour), ends()["redis authority"], time.Minute)
+	require.Len(t, mustLoad(t, "migrate", nil, withValues(secured(own.Cert, own), nil)).Certificates(), 4,
+		"migrate does not use Redis")
+	require.Empty(t, mustLoad(t, "gateway", nil, append(complete(), "FLASHSALE_REDIS_TLS=true")).Certificates())
+}
+
+// A file of several authorities ends with the first that is not over; a chain ends with its first certificate.
+func TestEndsOfSeveralCertificates(t *testing.T) {
+	ca := harness.NewAuthority(t, "ca")
+	old, soon, later := time.Now().Add(-time.Hour), time.Now().Add(time.Hour), time.Now().Add(48*time.Hour)
+	var bundle []byte
+	for _, until := range []time.Time{later, old, soon} {
+		text, err := os.ReadFile(ca.Client("one", until).Cert)
+		require.NoError(t, err)
+		bundle = append(bundle, text...)
+	}
+	ends := endsOf(string(bundle))
+	require.Len(t, ends, 3)
+	assert.WithinDuration(t, soon, next(ends), time.Second)
+	assert.WithinDuration(t, old, next(ends[:1]), time.Second, "all are over")
+
+	own, above := ca.Client("leaf", later), ca.Client("above", soon)
+	text, err := os.ReadFile(above.Cert)
+	require.NoError(t, err)
+	file, err := os.OpenFile(own.Cert, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.Write(text)
+	require.NoError(t, errors.Join(err, file.Close()))
+	s := mustLoad(t, "gateway", nil, withValues(secured(ca.File, own), nil))
+	for _, c := range s.Certificates() {
+		assert.WithinDuration(t, time.Now().Add(time.Hour), c.Ends(), time.Minute, c.Kind)
+	}
 }
 
 func TestTLSFilesThatCannotBeUsed(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// CloseListener closes a listener and returns the connections that the kernel has accepted for it and nobody has taken yet. A
-// plain close resets these, although a peer whose connection is open may have sent its request already. Peers that connect
-// afterwards are refused. It returns no connections of a listener that is not TCP.
+// CloseListener closes a listener and returns the connections that the kernel has accepted for it and this process has not
+// taken yet. A plain close resets these, although a peer whose connection is open may have sent its request already. Peers that
+// connect afterwards are refused. It returns no connections of a listener that is not TCP.
 func CloseListener(listener net.Listener) (accepted []net.Conn, err error) {
 	tcp, is := listener.(*net.TCPListener)
 	if !is {
@@ -24,7 +24,7 @@ func CloseListener(listener net.Listener) (accepted []net.Conn, err error) {
 	var fault error
 	err = raw.Control(func(fd uintptr) {
 		waiting = takeAll(int(fd))
-		fault = syscall.Shutdown(int(fd), syscall.SHUT_RD) // at once: who connects between the two is reset
+		fault = syscall.Shutdown(int(fd), syscall.SHUT_RD) // at once: a peer that connects between the two calls is reset
 	})
 	if fault != nil {
 		err = errors.Join(err, fmt.Errorf("stop listening on %s: %w", listener.Addr(), fault))

@@ -26,6 +26,11 @@ func (s *Store) Beat(ctx context.Context) error {
 	return nil
 }
 
+// ReplicaTables names the tables that gateways read on a replica: those of Orders, BuyerOrders and LastBeat.
+func (s *Store) ReplicaTables() []string {
+	return []string{"dead_letter_orders", "order_lines", "orders", "replica_beat", "sales"}
+}
+
 // LastBeat returns the beat that this server has, and whether the server is read-only.
 func (s *Store) LastBeat(ctx context.Context) (beat int64, readOnly bool, err error) {
 	query := fmt.Sprintf(sqlLastBeat, s.dialect.readOnly)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,13 +25,30 @@ var (
 // grantee opens a database as an account that has some rights on it and no others.
 func grantee(t *testing.T, server *harness.MariaDBServer, database string, rights []string) *Store {
 	t.Helper()
+	return granted(t, server, database, "GRANT "+strings.Join(rights, ", ")+" ON `%s`.* TO %s@'%%'")
+}
+
+// granteeOf opens the store with an account that may read some tables.
+func granteeOf(t *testing.T, server *harness.MariaDBServer, database string, tables []string) *Store {
+	t.Helper()
+	var grants []string
+	for _, table := range tables {
+		grants = append(grants, "GRANT SELECT ON `%s`."+table+" TO %s@'%%'")
+	}
+	return granted(t, server, database, grants...)
+}
+
+// granted makes an account by statements that take the database and the account.
+func granted(t *testing.T, server *harness.MariaDBServer, database string, grants ...string) *Store {
+	t.Helper()
 	config, err := mysql.ParseDSN(server.DSN(database))
 	require.NoError(t, err)
 	config.User, config.Passwd = fmt.Sprintf("u%d", databases.Add(1)), "secret"
-	for _, statement := range []string{
-		"CREATE USER " + config.User + "@'%' IDENTIFIED BY 'secret'",
-		"GRANT " + strings.Join(rights, ", ") + " ON `" + config.DBName + "`.* TO " + config.User + "@'%'",
-	} {
+	statements := []string{"CREATE USER " + config.User + "@'%' IDENTIFIED BY 'secret'"}
+	for _, grant := range grants {
+		statements = append(statements, fmt.Sprintf(grant, config.DBName, config.User))
+	}
+	for _, statement := range statements {
 		_, err := server.Open(t, database).Exec(statement)
 		require.NoError(t, err)
 	}
@@ -118,6 +136,25 @@ func TestGrantsOnAReplica(t *testing.T) {
 	_, err = reader.BuyerOrders(t.Context(), "s", "phone", "ann", 0, 10)
 	require.NoError(t, err)
 	requireDenied(t, reader.Beat(t.Context()), "without UPDATE")
+}
+
+// Gateways read on a replica the tables that the store names, each of them and no other.
+func TestTablesThatAReplicaNeeds(t *testing.T) {
+	server := harness.SharedMariaDB(t)
+	require.NoError(t, grantee(t, server, "read_tables", slices.Concat(processGrants, migrateGrants)).Migrate(t.Context()))
+	reads := func(without string) error {
+		reader := granteeOf(t, server, "read_tables", slices.DeleteFunc((&Store{}).ReplicaTables(), func(table string) bool {
+			return table == without
+		}))
+		_, _, beat := reader.LastBeat(t.Context())
+		_, some := reader.Orders(t.Context(), []sale.OrderID{1})
+		_, all := reader.BuyerOrders(t.Context(), "s", "phone", "ann", 0, 10)
+		return errors.Join(beat, some, all)
+	}
+	require.NoError(t, reads(""))
+	for _, table := range (&Store{}).ReplicaTables() {
+		requireDenied(t, reads(table), "without "+table)
+	}
 }
 
 // requireDenied: MySQL and MariaDB say that a right is denied, TiDB that its check fails.

@@ -56,6 +56,7 @@ const (
 // setup is what the environment asks for.
 type setup struct {
 	protocol    string
+	endpoint    string  // of the collector; "": a variable has it
 	share       float64 // of the traces that begin here
 	parentBased bool    // whether a trusted parent decides instead
 }
@@ -89,8 +90,8 @@ func readSetup() (*setup, error) {
 		refuse(name, exporter, "otlp or none")
 	}
 	for _, name := range []string{varTracesEndpoint, varEndpoint} {
-		if _, value := variable(name); value != "" && !isEndpoint(value) { // the error does not show it: it may hold a password
-			faults = append(faults, fmt.Errorf("%s: is not a URL with http or https, such as http://127.0.0.1:4318", name))
+		if _, value := variable(name); value != "" {
+			faults = append(faults, checkEndpoint(name, value))
 		}
 	}
 	s := &setup{protocol: protocolHTTP}
@@ -98,6 +99,9 @@ func readSetup() (*setup, error) {
 		if s.protocol = value; value != protocolHTTP && value != protocolGRPC {
 			refuse(name, value, protocolHTTP+" or "+protocolGRPC)
 		}
+	}
+	if endpoint == "" {
+		s.endpoint = defaultEndpoints[s.protocol]
 	}
 	for _, name := range []string{varTracesInsecure, varInsecure} {
 		if _, value := variable(name); value != "" && !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
@@ -187,9 +191,17 @@ func checkFiles(prefix string) error {
 	return errors.Join(faults...)
 }
 
-func isEndpoint(value string) bool {
+// checkEndpoint checks the address of a collector. The library leaves out a user and a password, and the collector then refuses
+// every span. The error does not show the value, because it may hold a password.
+func checkEndpoint(name, value string) error {
 	at, err := url.Parse(value)
-	return err == nil && (at.Scheme == "http" || at.Scheme == "https") && at.Host != ""
+	switch {
+	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
+		return fmt.Errorf("%s: is not a URL with http or https, such as http://127.0.0.1:4318", name)
+	case at.User != nil:
+		return fmt.Errorf("%s: has a user, which is not sent; use OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%%20…", name)
+	}
+	return nil
 }
 
 // samplers are the names of samplers, without the prefix of those that a parent overrules.

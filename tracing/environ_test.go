@@ -69,6 +69,7 @@ func TestWrongVariablesAreRefused(t *testing.T) {
 		"protocol":           {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "is not http/protobuf or grpc"},
 		"endpoint":           {endpoint, "127.0.0.1:4318", "is not a URL"},
 		"endpoint's secret":  {endpoint, "collector:secret@host", "is not a URL"},
+		"endpoint's user":    {endpoint, "https://user:secret@collector", "has a user, which is not sent"},
 		"disabled":           {"OTEL_SDK_DISABLED", "yes", "is not true or false"},
 		"propagators":        {"OTEL_PROPAGATORS", "baggage,b3", `"b3" is not tracecontext`},
 		"endpoint of traces": {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector", "is not a URL"},

@@ -65,12 +65,24 @@ func Open(o Options) (*Tracer, error) {
 	return newTracer(*asked, exporter, of, o.Log), nil
 }
 
+// defaultEndpoints are where spans go when no variable names a collector, as the OTLP specification has it; the exporters' own
+// default is the same port with TLS.
+var defaultEndpoints = map[string]string{
+	protocolHTTP: "http://localhost:4318/v1/traces", protocolGRPC: "http://localhost:4317",
+}
+
 // exporter returns the exporter of the protocol, which reads its other variables by itself.
 func (s *setup) exporter() (sdktrace.SpanExporter, error) {
-	if s.protocol == protocolGRPC {
-		return otlptracegrpc.New(context.Background())
+	var http []otlptracehttp.Option
+	var grpc []otlptracegrpc.Option
+	if s.endpoint != "" {
+		http, grpc = append(http, otlptracehttp.WithEndpointURL(s.endpoint)),
+			append(grpc, otlptracegrpc.WithEndpointURL(s.endpoint))
 	}
-	return otlptracehttp.New(context.Background())
+	if s.protocol == protocolGRPC {
+		return otlptracegrpc.New(context.Background(), grpc...)
+	}
+	return otlptracehttp.New(context.Background(), http...)
 }
 
 func newTracer(s setup, exporter sdktrace.SpanExporter, of *resource.Resource, log *slog.Logger) *Tracer {

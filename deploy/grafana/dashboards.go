@@ -92,6 +92,8 @@ func engine() Dashboard {
 			one(`sum by (instance) (increase(flashsale_panics_total[1h]))`, "{{instance}}")},
 		view{"Versions", count, "Processes by the version of their binary.",
 			one(`count by (version, job) (flashsale_build_info)`, "{{job}} {{version}}")},
+		view{"Spans", perSecond, "Spans of traces a second, by whether the collector took them; empty without tracing.",
+			one(`sum by (job, result) (rate(flashsale_trace_spans_total[$__rate_interval]))`, "{{job}} {{result}}")},
 	)
 }
 
@@ -114,6 +116,15 @@ func stores() Dashboard {
 			one(`sum by (topic) (rate(flashsale_retention_deleted_records_total[$__rate_interval]))`, "{{topic}}")},
 		view{"Refused operators", perSecond, "Wrong operators' tokens a second.",
 			one(`sum by (job) (rate(flashsale_operator_token_refusals_total[$__rate_interval]))`, "{{job}}")},
+		view{"Certificates end in", seconds, "Time until the first certificate ends by which a store is reached; empty without " +
+			"such files.",
+			one(`min by (job, store, kind) (flashsale_certificate_not_after_seconds) - time()`, "{{job}} {{store}} {{kind}}")},
+		view{"The replica is behind by", seconds, "Bound of what the replica of mysql.read_dsn lacks; empty without it.",
+			one(`max by (instance) (flashsale_replica_lag_seconds)`, "{{instance}}")},
+		view{"Gateways that use the replica", share, "Share of the gateways with a replica that read buyers' orders from it.",
+			one(`avg(flashsale_replica_used)`, "used")},
+		view{"Reads of orders", perSecond, "Queries of buyers' orders a second by server; failed: the replica was silent.",
+			one(`sum by (server) (rate(flashsale_order_reads_total[$__rate_interval]))`, "{{server}}")},
 	)
 }
 

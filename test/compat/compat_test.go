@@ -169,7 +169,7 @@ func TestAnExcuseHoldsAsLongAsTheTestFails(t *testing.T) {
 	result := r.Run(t.Context(), excused)
 	assert.False(t, result.Bad())
 	assert.Equal(t, []string{"store.TestBad/part"}, result.Excused)
-	assert.Contains(t, excuses([]Row{excused}), "| mysql97 | `store.TestBad/part` | the server forgets |\n")
+	assert.Contains(t, excuses([]Row{excused}), "| mysql97 | `TestBad/part` in `store` | the server forgets |\n")
 	r, _ = runner(passes, passes, passes)
 	result = r.Run(t.Context(), excused)
 	assert.True(t, result.Bad(), "the excuse is wrong")

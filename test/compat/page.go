@@ -120,7 +120,8 @@ func excuses(matrix []Row) string {
 	var text strings.Builder
 	for _, row := range matrix {
 		for _, known := range row.Known {
-			fmt.Fprintf(&text, "| %s | `%s` | %s |\n", row.Name, known.Test, known.Reason)
+			room, test, _ := strings.Cut(known.Test, ".")
+			fmt.Fprintf(&text, "| %s | `%s` in `%s` | %s |\n", row.Name, test, room, known.Reason)
 		}
 	}
 	if text.Len() > 0 {

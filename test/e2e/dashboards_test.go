@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"flashsale/test/collector"
 	"flashsale/test/harness"
 )
 
@@ -120,11 +121,27 @@ func samples(t *testing.T, prometheus, expr string, since time.Time) (count int)
 	return count
 }
 
+// watchedStack has all that a panel shows: a collector of traces, a replica for reads of orders, and files of certificates.
+func watchedStack(t *testing.T) *stack {
+	t.Helper()
+	ca := harness.NewAuthority(t, "database")
+	pair := ca.Server("mariadb", "127.0.0.1")
+	own := ca.Client("engine", time.Now().Add(time.Hour))
+	primary, replica := harness.MariaDBPair(t, "--ssl-ca="+ca.File, "--ssl-cert="+pair.Cert, "--ssl-key="+pair.Key)
+	name := fmt.Sprintf("watched-%x", time.Now().UnixMilli())
+	return newStack(t, servers{Name: name, MariaDB: primary, Env: []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.HTTP(t).URL,
+		"FLASHSALE_MYSQL_READ_DSN=" + replica.At(primary.DSN(name), primary), "FLASHSALE_MYSQL_TLS_CA_FILE=" + ca.File,
+		"FLASHSALE_MYSQL_TLS_CERT_FILE=" + own.Cert, "FLASHSALE_MYSQL_TLS_KEY_FILE=" + own.Key,
+	}})
+}
+
 // Every query of every panel has numbers on a Prometheus that has scraped a rush, also on one that ingests native histograms;
 // every rule can be evaluated, and a rush that goes well raises no alert.
 func TestDashboardsShowARush(t *testing.T) {
-	s := newStack(t, servers{}).run(2, 1)
+	s := watchedStack(t).run(2, 1)
 	s.open("rush", lasting(phone(500)))
+	s.used(1)
 	servers := map[string]string{
 		"classic": prometheusOf(s), "native": prometheusOf(s, "--enable-feature=native-histograms"),
 	}
@@ -172,7 +189,7 @@ func checkRules(t *testing.T, prometheus string) {
 		}
 		return all
 	}
-	require.Eventually(t, func() bool { return evaluated() >= 20 }, 30*time.Second, 200*time.Millisecond, "%v", rules)
+	require.Eventually(t, func() bool { return evaluated() >= 23 }, 30*time.Second, 200*time.Millisecond, "%v", rules)
 	for _, group := range rules.Groups {
 		for _, rule := range group.Rules {
 			assert.NotEqual(t, "firing", rule.State, rule.Name)

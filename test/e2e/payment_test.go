@@ -170,3 +170,16 @@ func whilePaused(s *stack) {
 	s.move("rush", "close")
 	assert.Equal(s.t, 200, s.pay(two.OrderID, "pay-closed").status)
 }
+
+// TestOrdersAreCountedFromZero: both processes have the series of a sale before its first order, so that the increase of a
+// counter shows the first payment.
+func TestOrdersAreCountedFromZero(t *testing.T) {
+	s := newStack(t, servers{}).run(1, 1)
+	s.open("rush", lasting(phone(10)))
+	for _, address := range []string{s.Gateways[0].Operators, s.Settles[0].Listen} {
+		require.Eventually(t, func() bool {
+			n, there := s.metrics(address)[`flashsale_orders_total{sale="rush",status="paid"}`]
+			return there && n == 0
+		}, 20*time.Second, 20*time.Millisecond, address)
+	}
+}

@@ -118,8 +118,8 @@ func TestProxyServesAWebShop(t *testing.T) {
 	assert.Equal(t, http.StatusNoContent, preflight.StatusCode)
 	assert.Equal(t, map[string]string{
 		"Allow-Origin": shop, "Allow-Methods": "GET, POST, DELETE",
-		"Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
-		"Max-Age":       "7200", "Expose-Headers": "Location, Retry-After, WWW-Authenticate",
+		"Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Request-Id",
+		"Max-Age":       "7200", "Expose-Headers": "Location, Retry-After, WWW-Authenticate, X-Request-Id",
 	}, corsHeaders(preflight))
 	assert.Contains(t, preflight.Header.Values("Vary"), "Origin")
 	stranger := w.ask("OPTIONS", path, other, "Access-Control-Request-Method", "POST")
@@ -132,8 +132,9 @@ func TestProxyServesAWebShop(t *testing.T) {
 	assert.NotEmpty(t, bought.Header.Get("Location"))
 	for _, answer := range []webAnswer{bought, w.ask("POST", path, shop), w.ask("GET", "/v1/sales/nope", shop),
 		w.ask("PUT", path, shop)} {
-		assert.Equal(t, map[string]string{"Allow-Origin": shop, "Expose-Headers": "Location, Retry-After, WWW-Authenticate"},
-			corsHeaders(answer), "also on %d", answer.StatusCode)
+		assert.Equal(t, map[string]string{"Allow-Origin": shop,
+			"Expose-Headers": "Location, Retry-After, WWW-Authenticate, X-Request-Id"}, corsHeaders(answer),
+			"also on %d", answer.StatusCode)
 	}
 	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", other)))
 	assert.Empty(t, corsHeaders(w.ask("GET", "/v1/sales/rush", "")), "an app sends no Origin")

@@ -56,6 +56,7 @@ func TestOrdersAreReadFromAReplica(t *testing.T) {
 	s.used(1)
 	s.fromReplica(ann, "ann", "confirmed")
 	assert.Less(t, s.metrics(s.Gateways[0].Operators)[replicaLag], 0.5)
+	assert.Regexp(t, "ok .*read_answers, read_server, read_rights, read_follows, read_writable", s.Command("doctor").Stdout)
 
 	replica.Exec(t, "STOP SLAVE")
 	stopped := time.Now()

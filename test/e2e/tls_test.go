@@ -70,7 +70,17 @@ func TestTLSToEveryStore(t *testing.T) {
 		w.waited(o.OrderID, fmt.Sprintf("buyer-%d", i))
 	}
 	w.audit("rush")
+	for _, process := range []string{w.Gateways[0].Operators, w.Settles[0].Listen} {
+		shown := w.metrics(process)
+		for _, store := range []string{"redis", "kafka", "mysql"} {
+			for _, kind := range []string{"client", "authority"} {
+				ends := shown[`flashsale_certificate_not_after_seconds{kind="`+kind+`",store="`+store+`"}`]
+				assert.InDelta(t, time.Now().Add(time.Hour).Unix(), ends, 600, "%s %s", store, kind)
+			}
+		}
+	}
 	examined := w.Command("doctor")
+	assert.Contains(t, examined.Stdout, "certificates: redis.tls_ca_file: "+ca.File+" ends at ")
 	assert.Contains(t, []int{0, 1}, examined.Code, "%s", examined.Stderr)
 	for _, unreachable := range []string{"redis reach", "kafka reach", "database reach"} {
 		assert.NotContains(t, strings.Join(strings.Fields(examined.Stdout), " "), unreachable, "%s", examined.Stdout)
@@ -93,6 +103,39 @@ func TestTLSToEveryStore(t *testing.T) {
 			w.refusedWith(store.check, "not another.example", files+"SERVER_NAME=another.example")
 		}
 	}
+}
+
+// TestTLSToSentinels: Sentinels and the servers that they watch speak TLS alone and ask for a client's certificate. The engine
+// finds the primary, sells, and sells again after a failover; with a wrong authority, an expired certificate, none, or another
+// name it says so.
+func TestTLSToSentinels(t *testing.T) {
+	ca := harness.NewAuthority(t, "stores")
+	own := ca.Client("engine", time.Now().Add(time.Hour))
+	sentinels := harness.SentinelSetTLS(t, ca, 1, "--appendfsync", "always")
+	const files = "FLASHSALE_REDIS_TLS_"
+	w := &tlsWorld{newStack(t, servers{Sentinels: sentinels, Env: []string{"FLASHSALE_REDIS_TLS=true",
+		files + "CA_FILE=" + ca.File, files + "CERT_FILE=" + own.Cert, files + "KEY_FILE=" + own.Key}}), ca, own}
+	w.run(1, 1)
+	w.open("rush", lasting(phone(10)))
+	ann := w.taken(ask{buyer: "ann"})
+	w.waited(ann.OrderID, "ann")
+	examined := w.Command("doctor")
+	assert.Regexp(t, "ok .*sentinels", examined.Stdout)
+	assert.NotContains(t, examined.Stdout, "sentinels: ", "none of them is a finding")
+
+	old := sentinels.Primary()
+	require.NotNil(t, old)
+	old.Kill()
+	w.sells(0, "bob")
+	require.NotSame(t, old, sentinels.Primary())
+	w.audit("rush")
+
+	expired := ca.Client("engine", time.Now().Add(-time.Hour))
+	stranger := harness.NewAuthority(t, "stranger")
+	w.refusedWith("redis", "unknown authority", files+"CA_FILE="+stranger.File)
+	w.refusedWith("redis", "has expired at", files+"CERT_FILE="+expired.Cert, files+"KEY_FILE="+expired.Key)
+	w.refusedWith("redis", "certificate required", files+"CERT_FILE=", files+"KEY_FILE=")
+	w.refusedWith("redis", "not another.example", files+"SERVER_NAME=another.example")
 }
 
 // rehearses tries a sale before it is opened. A rehearsal is refused, and makes nothing, while the coordinator of a broker that

@@ -84,6 +84,10 @@ func TestOneTraceFromTheSocketToTheRow(t *testing.T) {
 		require.NotContains(t, span.String(), "ann", "no span names a buyer: %s", span.Name)
 	}
 
+	for _, metrics := range []string{s.Gateways[0].Operators, s.Settles[0].Listen} {
+		require.Eventually(t, func() bool { return s.metrics(metrics)[`flashsale_trace_spans_total{result="exported"}`] > 0 },
+			20*time.Second, 20*time.Millisecond, "each process counts its spans")
+	}
 	trace := press.Trace()
 	line := logged(s.Gateways[0].Process, "purchase")[0]
 	assert.Equal(t, []any{"press-1", o.OrderID, trace, "queued"},
@@ -137,6 +141,7 @@ func TestASlowCollectorKeepsNobody(t *testing.T) {
 	}
 	s.becomes(o, "buyer-99", "confirmed")
 	require.Positive(t, s.metrics(s.Gateways[0].Operators)[`flashsale_trace_spans_total{result="dropped"}`])
+	require.Contains(t, s.metrics(s.Settles[0].Listen), `flashsale_trace_spans_total{result="dropped"}`)
 	began := time.Now()
 	for _, p := range s.processes() {
 		require.Zero(t, p.Term())

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority of one test. Its files are in PEM form.
+// Authority is a certificate authority of one test. Its files are in PEM form. Its name has to differ from those of its servers:
+// OpenSSL takes a certificate that names its own subject as its issuer for one that signs itself.
 type Authority struct {
 	File        string // its certificate
 	t           testing.TB

@@ -63,7 +63,6 @@ func newGalera(t testing.TB, kind Kind, further []string) (*MariaDBServer, error
 	suits := first.verify
 	first.verify = func() error { return errors.Join(suits(), first.launchOthers()) }
 	t.Cleanup(func() {
-
 		for _, node := range nodes[1:] {
 			node.process.end(syscall.SIGKILL)
 		}
@@ -118,7 +117,6 @@ func (s *MariaDBServer) join(t testing.TB, provider string, groups []string, i i
 		"--wsrep-sst-method="+stateTransfer, "--wsrep-sst-receive-address="+Address(t), "--wsrep-slave-threads=2",
 		fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://%s;ist.recv_addr=%s;ist.recv_bind=%s;%s", groups[i],
 			incremental, incremental, galeraTimes))
-	s.process.args = member
 	s.process.args = member
 	if i == 0 {
 		s.process.args = append(member[:len(member):len(member)], "--wsrep-new-cluster")

@@ -40,13 +40,13 @@ func MariaDB(t testing.TB, args ...string) *MariaDBServer {
 }
 
 // MariaDBOf is MariaDB with the kind of that name, whatever the environment chooses: for comparisons.
-func MariaDBOf(t testing.TB, kind string) *MariaDBServer {
+func MariaDBOf(t testing.TB, kind string, args ...string) *MariaDBServer {
 	t.Helper()
 	found, err := kindOf(RoleDatabase, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newDatabase(t, found, nil)
+	s, err := newDatabase(t, found, args)
 	if err != nil {
 		t.Fatal(err)
 	}

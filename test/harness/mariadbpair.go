@@ -9,11 +9,13 @@ import (
 // replicationUser copies the primary's binary log.
 const replicationUser = "replication"
 
-// MariaDBPair starts a primary and a replica of it that is read-only. args are further options of both.
+// MariaDBPair starts a primary and a replica of it that is read-only. args are further options of both. They are MariaDB
+// whatever the environment chooses, because other databases spell these statements otherwise.
 func MariaDBPair(t testing.TB, args ...string) (primary, replica *MariaDBServer) {
 	t.Helper()
-	primary = MariaDB(t, append([]string{"--log-bin=binlog", "--server-id=1", "--binlog-format=ROW"}, args...)...)
-	replica = MariaDB(t, append([]string{"--server-id=2", "--read-only=1", "--slave-net-timeout=5"}, args...)...)
+	primary = MariaDBOf(t, kinds[0].Name, append([]string{"--log-bin=binlog", "--server-id=1",
+		"--binlog-format=ROW"}, args...)...)
+	replica = MariaDBOf(t, kinds[0].Name, append([]string{"--server-id=2", "--read-only=1", "--slave-net-timeout=5"}, args...)...)
 	host, port, _ := strings.Cut(primary.Addr, ":")
 	for _, statement := range []string{
 		"CREATE USER " + replicationUser + "@'%' IDENTIFIED BY '" + PasswordOf(replicationUser) + "'",

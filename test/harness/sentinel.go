@@ -18,16 +18,29 @@ type Sentinels struct {
 	Watchers []*RedisServer // the Sentinels themselves
 	Nodes    []*RedisServer // the first is the primary at the start
 	t        testing.TB
+	ca       *Authority // of the certificates; nil: without TLS
 }
 
 // SentinelSet starts three Sentinels, a primary and replicas. args are further options of the servers that they watch. The
 // Sentinels take a server for dead after a second, so that a failover takes seconds.
 func SentinelSet(t testing.TB, replicas int, args ...string) *Sentinels {
 	t.Helper()
-	s := &Sentinels{t: t}
+	return sentinelSet(&Sentinels{t: t}, replicas, args)
+}
+
+// SentinelSetTLS is SentinelSet of servers and Sentinels that speak TLS alone, also with each other, and let in only clients with
+// a certificate of the authority.
+func SentinelSetTLS(t testing.TB, a *Authority, replicas int, args ...string) *Sentinels {
+	t.Helper()
+	return sentinelSet(&Sentinels{t: t, ca: a}, replicas, args)
+}
+
+func sentinelSet(s *Sentinels, replicas int, args []string) *Sentinels {
+	t := s.t
+	t.Helper()
 	args = append([]string{"--repl-diskless-sync-delay", "0", "--repl-timeout", "5", "--repl-ping-replica-period", "1"}, args...)
 	for i := range replicas + 1 {
-		s.Nodes = append(s.Nodes, Redis(t, args...))
+		s.Nodes = append(s.Nodes, s.node(args))
 		if i > 0 {
 			host, port, _ := strings.Cut(s.Nodes[0].Addr, ":")
 			s.Nodes[i].MustDo(t, "REPLICAOF", host, port)
@@ -52,6 +65,14 @@ func SentinelSet(t testing.TB, replicas int, args ...string) *Sentinels {
 	return s
 }
 
+func (s *Sentinels) node(args []string) *RedisServer {
+	s.t.Helper()
+	if s.ca != nil {
+		return RedisTLS(s.t, s.ca, args...)
+	}
+	return Redis(s.t, args...)
+}
+
 // watcher starts a Sentinel. It keeps what it learns in its configuration file.
 func (s *Sentinels) watcher() *RedisServer {
 	s.t.Helper()
@@ -62,9 +83,12 @@ func (s *Sentinels) watcher() *RedisServer {
 	_, port, _ := strings.Cut(w.Addr, ":")
 	host, primary, _ := strings.Cut(s.Nodes[0].Addr, ":")
 	file := filepath.Join(w.Dir, "sentinel.conf")
-	text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %[3]s %s %s 2\n"+
-		"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 5000\n", port, w.Dir, SentinelName,
-		host, primary)
+	listens := "port " + port + "\n"
+	if s.ca != nil {
+		listens = "port 0\n" + strings.Join(w.secured(s.ca), "\n") + "\n"
+	}
+	text := listens + fmt.Sprintf("bind 127.0.0.1\ndir %s\nsentinel monitor %[2]s %s %s 2\n"+
+		"sentinel down-after-milliseconds %[2]s 1000\nsentinel failover-timeout %[2]s 5000\n", w.Dir, SentinelName, host, primary)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

@@ -20,16 +20,24 @@ func RedisTLS(t testing.TB, a *Authority, args ...string) *RedisServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.process.args = append(s.process.args, "--port", "0")
+	for _, line := range s.secured(a) {
+		name, value, _ := strings.Cut(line, " ")
+		s.process.args = append(s.process.args, "--"+name, value)
+	}
+	s.process.args = append(s.process.args, args...)
+	s.begin(t)
+	return s
+}
+
+// secured makes the harness speak TLS with a server that has the lines that it returns in its configuration.
+func (s *RedisServer) secured(a *Authority) (lines []string) {
 	s.tls = a.Trusting(a.own())
 	s.tls.ServerName = "127.0.0.1"
 	pair := a.Server("redis", "127.0.0.1", "redis.internal")
 	_, port, _ := strings.Cut(s.Addr, ":")
-	s.process.args = append(s.process.args, append([]string{
-		"--tls-port", port, "--port", "0", "--tls-cert-file", pair.Cert, "--tls-key-file", pair.Key,
-		"--tls-ca-cert-file", a.File, "--tls-auth-clients", "yes", "--tls-replication", "yes",
-	}, args...)...)
-	s.begin(t)
-	return s
+	return []string{"tls-port " + port, "tls-cert-file " + pair.Cert, "tls-key-file " + pair.Key, "tls-ca-cert-file " + a.File,
+		"tls-auth-clients yes", "tls-replication yes"}
 }
 
 // KafkaTLS starts a broker whose clients need a certificate.

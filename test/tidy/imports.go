@@ -59,7 +59,7 @@ var directions = map[string]direction{
 	"audit": {[]string{"sale", "dsn", "socket"},
 		"the audit reads the stores by a second code path: it shares the nouns with the hot path, where the database is " +
 			"and how TLS is dialled, and nothing else"},
-	"doctor": {[]string{"sale", "dsn", "socket"},
+	"doctor": {[]string{"sale", "dsn", "socket", "role"},
 		"the doctor looks at the stores as an operator does, with clients of its own, so that no setting of ours hides one of " +
 			"theirs"},
 	"embedded": {[]string{"sale"}, "the engines of the dev command replace foreign servers, which share no code with ours"},

@@ -1,6 +1,7 @@
 package tidy
 
 import (
+	"fmt"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -29,6 +30,7 @@ func targetsOf(makefile string) map[string]string {
 func TestTargets(t *testing.T) {
 	targets := targetsOf(page(t, "Makefile"))
 	assert.LessOrEqual(t, len(targets), maxTargets)
+	assert.Contains(t, page(t, "docs/contributing.md"), fmt.Sprintf("at most %d targets", maxTargets))
 	for _, needed := range []string{"help", "dev", "test", "bench", "build", "lint", "fuzz", "k6"} {
 		assert.Contains(t, targets, needed)
 	}

@@ -21,10 +21,11 @@ canary:
     startingStep: 1
   {{- end }}
   steps:
-    # Requests with the header {{ .Values.canary.header }} reach the first new gateway before any buyer does by weight.
+    # Requests with the header {{ .Values.canary.header }} and the image's tag reach the first new gateway before any buyer does
+    # by weight.
     - setCanaryScale: {replicas: 1}
     {{- range .Values.canary.steps }}
-    {{- if $.Values.rolloutGuard.enabled }}
+    {{- if include "flashsale.asks" $ }}
     - analysis:
         templates:
           - templateName: {{ $name }}-armed
@@ -35,11 +36,16 @@ canary:
     - setWeight: {{ .weight }}
     - pause: {{ if .pause }}{duration: {{ .pause }}}{{ else }}{}{{ end }}
     {{- end }}
-    {{- if .Values.rolloutGuard.enabled }}
+    {{- if include "flashsale.asks" . }}
     - analysis:
         templates:
           - templateName: {{ $name }}-armed
     {{- end }}
+{{- end }}
+
+{{/* Whether upgrade and canary ask for armed sales. */}}
+{{- define "flashsale.asks" -}}
+{{- if and .Values.rolloutGuard.enabled (not .Values.rolloutGuard.override) }}true{{ end }}
 {{- end }}
 
 {{/* The pod that asks whether a sale is armed. */}}

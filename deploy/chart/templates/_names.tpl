@@ -71,6 +71,18 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if and (eq $v.gateway.autoscaling.kind "keda") (not $v.metrics.prometheus) }}
 {{- fail "metrics.prometheus: gateway.autoscaling.kind keda reads the connections from it" }}
 {{- end }}
+{{- $connections := include "flashsale.setting" (dict "root" . "name" "gateway.max_connections") | float64 }}
+{{- $memory := include "flashsale.memory" (dict "root" . "component" "gateway") }}
+{{- $needed := addf (mulf $connections 32768.0) 134217728.0 }}
+{{- if and $memory (gt $needed (float64 $memory)) }}
+{{- $most := divf (subf (float64 $memory) 134217728.0) 32768.0 | max 0 | int64 }}
+{{- $limit := $v.gateway.resources.limits.memory }}
+{{- fail (printf "settings.gateway.max_connections is %.0f, and gateway.resources.limits.memory %s is enough for %d" $connections
+  (include "flashsale.text" $limit) $most) }}
+{{- end }}
+{{- if and (eq $v.gateway.autoscaling.kind "keda") (gt (float64 $v.gateway.autoscaling.connections) $connections) }}
+{{- fail "gateway.autoscaling.connections is above settings.gateway.max_connections: no crowd would add a gateway" }}
+{{- end }}
 {{- $mechanism := include "flashsale.given" (dict "root" . "name" "kafka.sasl_mechanism") }}
 {{- if and $mechanism (not (has "kafka.sasl_password" $v.secrets.keys)) }}
 {{- fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}

@@ -58,9 +58,30 @@
 {{- end }}
 {{- end }}
 
+{{/* A quantity of memory such as 1Gi in bytes. */}}
+{{- define "flashsale.bytes" -}}
+{{- $text := include "flashsale.text" . | trim }}
+{{- $binary := dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 }}
+{{- $units := merge $binary (dict "" 1.0 "m" 0.001 "k" 1000.0 "M" 1000000.0 "G" 1000000000.0 "T" 1000000000000.0) }}
+{{- $unit := regexFind "[A-Za-z]*$" $text }}
+{{- mulf (float64 (trimSuffix $unit $text)) (get $units $unit) | printf "%.0f" }}
+{{- end }}
+
+{{/* The memory that Go keeps to, in bytes: nine tenths of a process's limit; nothing without a limit. */}}
+{{- define "flashsale.memory" -}}
+{{- with ((get .root.Values .component).resources.limits).memory }}
+{{- printf "%.0f" (mulf (include "flashsale.bytes" . | float64) 0.9) }}
+{{- end }}
+{{- end }}
+
 {{/* The environment of a process that serves: its settings, and the standard variables of the values. */}}
 {{- define "flashsale.servingEnvironment" -}}
 {{ include "flashsale.environment" . | trim }}
+{{- $memory := include "flashsale.memory" . }}
+{{- if and $memory (not (hasKey .root.Values.environment "GOMEMLIMIT")) }}
+- name: GOMEMLIMIT
+  value: {{ $memory | quote }}
+{{- end }}
 {{- range $name, $value := .root.Values.environment }}
 - name: {{ $name }}
   value: {{ $value | quote }}

@@ -1,0 +1,178 @@
+package deploy_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"flashsale/test/harness"
+)
+
+// alertSource has the alerts for a Prometheus of one installation. The chart has them with the namespace of its release, because
+// one Prometheus may watch several, and reads only its own files.
+const (
+	alertSource = "alerts/flashsale.yaml"
+	alertFile   = "chart/files/alerts.yaml"
+)
+
+// namespacePlace stands in the chart's file for the namespace of the release.
+const namespacePlace = "$NAMESPACE"
+
+// ourSeries is the name of a series of ours, with the bracket of its labels.
+var ourSeries = regexp.MustCompile(`\b(flashsale_\w+\{?|up\{)`)
+
+// inNamespace gives every series of a text but those in comments the label of a namespace.
+func inNamespace(text, namespace string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			line = ourSeries.ReplaceAllStringFunc(line, func(name string) string {
+				bare, more := strings.CutSuffix(name, "{")
+				if more {
+					return bare + `{namespace="` + namespace + `",`
+				}
+				return bare + `{namespace="` + namespace + `"}`
+			})
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
+// chartAlerts returns the alerts as the chart has them: their series and they themselves are those of a namespace.
+func chartAlerts(t *testing.T) string {
+	t.Helper()
+	text := strings.ReplaceAll(read(t, alertSource), "labels: {severity: ",
+		`labels: {namespace: "`+namespacePlace+`", severity: `)
+	return inNamespace(text, namespacePlace)
+}
+
+// canaryQueries returns the queries that a canary asks Prometheus, by the name of the metric.
+func canaryQueries(t *testing.T) map[string]string {
+	t.Helper()
+	queries := map[string]string{}
+	analysis := manifests(t, rendered(t, "canary"))["AnalysisTemplate flashsale-alerts"]
+	for _, metric := range at[[]any](t, analysis, "spec", "metrics") {
+		require.Equal(t, 0, at[int](t, metric, "failureLimit"))
+		queries[at[string](t, metric, "name")] = at[string](t, metric, "provider", "prometheus", "query")
+	}
+	return queries
+}
+
+// metricOf returns the name of a canary's metric for an alert.
+func metricOf(alert string) string {
+	return strings.ToLower(regexp.MustCompile(`(\w)([A-Z])`).ReplaceAllString(alert, "$1-$2"))
+}
+
+// The chart has the alerts, and each critical one rolls a canary back.
+func TestChartHasTheAlerts(t *testing.T) {
+	kept(t, alertFile, chartAlerts(t))
+	queries := canaryQueries(t)
+	critical := 0
+	for _, a := range alerts(t) {
+		if a.Labels["severity"] == "critical" {
+			critical++
+			require.Contains(t, queries[metricOf(a.Alert)], inNamespace(strings.TrimSpace(a.Expr), "shop"), a.Alert)
+		}
+	}
+	require.Len(t, queries, critical)
+}
+
+// course is a test of alerts/tests.yaml; the members that are not named here stay as they are.
+type course struct {
+	Name   string `yaml:"name"`
+	Alerts []struct {
+		At     string `yaml:"eval_time"`
+		Alert  string `yaml:"alertname"`
+		Alerts []any  `yaml:"exp_alerts"`
+	} `yaml:"alert_rule_test,omitempty"`
+	Queries []object `yaml:"promql_expr_test,omitempty"`
+	Rest    object   `yaml:",inline"`
+}
+
+// courses returns the courses of events in which alerts fire and do not, of an installation in a namespace.
+func courses(t *testing.T, namespace string) []course {
+	t.Helper()
+	text := strings.ReplaceAll(read(t, "alerts/tests.yaml"), "exp_labels: {", "exp_labels: {namespace: "+namespace+", ")
+	var file struct{ Tests []course }
+	require.NoError(t, yaml.Unmarshal([]byte(inNamespace(text, namespace)), &file))
+	require.NotEmpty(t, file.Tests)
+	return file.Tests
+}
+
+// promtoolTests runs courses with their queries.
+func promtoolTests(t *testing.T, rules []string, all []course) {
+	t.Helper()
+	text, err := yaml.Marshal(object{"rule_files": rules, "evaluation_interval": "5s", "tests": all})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "tests.yaml")
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	result := harness.Promtool(t, "test", "rules", file)
+	require.Zero(t, result.Code, "%s%s", result.Stdout, result.Stderr)
+}
+
+// A canary is rolled back where an alert fires, and nowhere else: in the courses of the alerts' tests, an alert's query has an
+// answer where the alert fires, and none where it does not, at any moment of a course that the alert waits to end.
+func TestCanaryRollsBackWhereAnAlertFires(t *testing.T) {
+	queries, waits := canaryQueries(t), map[string]bool{}
+	for _, a := range alerts(t) {
+		waits[a.Alert] = a.For != ""
+	}
+	asked := []course{}
+	for _, c := range courses(t, "shop") {
+		for _, rule := range c.Alerts {
+			query, critical := queries[metricOf(rule.Alert)]
+			if !critical {
+				continue
+			}
+			ask := func(at string, samples ...object) {
+				c.Queries = append(c.Queries, object{"expr": "count(" + query + ") > bool 0", "eval_time": at,
+					"exp_samples": samples})
+			}
+			if len(rule.Alerts) > 0 {
+				ask(rule.At, object{"labels": "{}", "value": 1})
+				continue
+			}
+			ask(rule.At)
+			end, err := time.ParseDuration(rule.At)
+			require.NoError(t, err)
+			const longest = 75 * time.Second // before that a query looks at the time before the course
+			for when := longest; waits[rule.Alert] && when <= end; when += 5 * time.Second {
+				ask(when.String())
+			}
+		}
+		if len(c.Queries) > 0 {
+			c.Alerts = nil
+			asked = append(asked, c)
+		}
+	}
+	require.GreaterOrEqual(t, len(asked), 2*len(queries), "each alert is tested both ways")
+	promtoolTests(t, nil, asked)
+}
+
+// The chart's alerts fire for the installation of their namespace, with its name, as those for every Prometheus do, and are
+// silent about another one, except that nobody measures the own one then.
+func TestChartAlertsKnowTheirInstallation(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "rules.yaml")
+	text, err := yaml.Marshal(manifests(t, rendered(t, "production"))["PrometheusRule flashsale"]["spec"])
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(rules, text, 0o600))
+	promtoolTests(t, []string{rules}, courses(t, "shop"))
+	others := courses(t, "staging")
+	for i := range others {
+		for j, rule := range others[i].Alerts {
+			if rule.Alert == "FlashsaleNobodyMeasures" {
+				others[i].Alerts = nil
+				break
+			}
+			others[i].Alerts[j].Alerts = nil
+		}
+	}
+	promtoolTests(t, []string{rules}, others)
+}
