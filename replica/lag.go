@@ -11,9 +11,9 @@ import (
 	"flashsale/role"
 )
 
-// Beat reads the number that a server has.
+// Beat reads the number that a server has, and whether the server is read-only.
 type Beat interface {
-	LastBeat(ctx context.Context) (int64, error)
+	LastBeat(ctx context.Context) (beat int64, readOnly bool, err error)
 }
 
 const (
@@ -63,14 +63,21 @@ func (l *Lag) Run(ctx context.Context) {
 // errAhead is a replica that has a later number than its primary: it does not follow this primary, or the primary went back.
 var errAhead = errors.New("the replica has a later beat than the primary, so it does not follow it")
 
+// errDemoted is a primary that has become a replica. Its number may stand still while a new primary raises it, so it proves
+// nothing of the time since.
+var errDemoted = errors.New("the primary is read-only, so another server may be the primary")
+
 // look reads both numbers, the replica's first: a replica that follows is then never ahead.
 func (l *Lag) look(ctx context.Context) error {
-	has, err := l.replica.LastBeat(ctx)
+	has, _, err := l.replica.LastBeat(ctx)
 	if err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
 	asked := time.Now()
-	last, err := l.primary.LastBeat(ctx)
+	last, demoted, err := l.primary.LastBeat(ctx)
+	if err == nil && demoted {
+		err = errDemoted
+	}
 	if err != nil {
 		return fmt.Errorf("primary: %w", err)
 	}

@@ -24,6 +24,7 @@ import (
 // server is a database with a beat and orders.
 type server struct {
 	beat   int64
+	only   bool // read-only
 	away   error
 	denied error // only to those who ask for orders
 	orders map[sale.OrderID]sale.Order
@@ -38,7 +39,7 @@ func (s *server) put(id sale.OrderID, status sale.OrderStatus) {
 	s.orders[id] = sale.Order{OrderID: id, Status: status, BuyerID: "ann", UpdatedAt: sale.Time{Time: time.Now()}}
 }
 
-func (s *server) LastBeat(context.Context) (int64, error) { return s.beat, s.away }
+func (s *server) LastBeat(context.Context) (int64, bool, error) { return s.beat, s.only, s.away }
 
 func (s *server) Orders(ctx context.Context, ids []sale.OrderID) (found []sale.Order, err error) {
 	s.asked++
@@ -178,6 +179,27 @@ func TestAReplicaThatCannotBeTrusted(t *testing.T) {
 		p.primary.beat -= 2 // the primary is another server, which lacks two beats
 		require.NoError(t, func() error { p.replica.beat = 0; return p.lag.look(t.Context()) }())
 		require.False(t, p.usable(), "what the former primary proved says nothing about this one")
+	})
+}
+
+// A server that was the primary keeps its number while the new one raises it. Until the connection has moved, what it says proves
+// nothing of the time since.
+func TestADemotedPrimaryProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.pass(t, 3, true)
+		switched := time.Now()
+		p.primary.only = true
+		for range 5 {
+			<-time.After(beatEvery)
+			require.ErrorIs(t, p.lag.look(t.Context()), errDemoted)
+		}
+		p.primary.only, p.primary.beat = false, p.primary.beat+5 // of the new primary
+		p.replica.beat++                                         // written a period after the switch
+		require.NoError(t, p.lag.look(t.Context()))
+		bound, known := p.lag.Behind()
+		require.True(t, known)
+		require.GreaterOrEqual(t, bound, time.Since(switched)-beatEvery)
 	})
 }
 

@@ -7,7 +7,7 @@ import (
 
 const (
 	sqlBeat     = "UPDATE replica_beat SET beat = beat + 1 WHERE id = 1"
-	sqlLastBeat = "SELECT beat FROM replica_beat WHERE id = 1"
+	sqlLastBeat = "SELECT beat, %s FROM replica_beat WHERE id = 1"
 )
 
 // Beat writes the next beat. A replica that has it has every transaction that was committed before it.
@@ -31,10 +31,11 @@ func (s *Store) ReplicaTables() []string {
 	return []string{"dead_letter_orders", "order_lines", "orders", "replica_beat", "sales"}
 }
 
-// LastBeat returns the beat that this server has.
-func (s *Store) LastBeat(ctx context.Context) (beat int64, err error) {
-	if err := s.db.QueryRowContext(ctx, sqlLastBeat).Scan(&beat); err != nil {
-		return 0, fmt.Errorf("read the last beat: %w", err)
+// LastBeat returns the beat that this server has, and whether the server is read-only.
+func (s *Store) LastBeat(ctx context.Context) (beat int64, readOnly bool, err error) {
+	query := fmt.Sprintf(sqlLastBeat, s.dialect.readOnly)
+	if err := s.db.QueryRowContext(ctx, query).Scan(&beat, &readOnly); err != nil {
+		return 0, false, fmt.Errorf("read the last beat: %w", err)
 	}
-	return beat, nil
+	return beat, readOnly, nil
 }

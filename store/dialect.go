@@ -15,9 +15,11 @@ type dialect struct {
 	// ignores case in table names.
 	columns string
 
-	now    string // expression: the database's clock in the form of DATETIME(3), UTC
-	nowMS  string // expression: the same as Unix milliseconds
-	forced string // after a table's name: use the primary key, so that the statement locks no other rows
+	now   string // expression: the database's clock in the form of DATETIME(3), UTC
+	nowMS string // expression: the same as Unix milliseconds
+	// readOnly is an expression: 1 on a server that takes no writes. Servers say so by a number or, newer ones, by a word.
+	readOnly string
+	forced   string // after a table's name: use the primary key, so that the statement locks no other rows
 	// byBuyer after the table of orders and its alias: use the index of the buyers.
 	byBuyer string
 	// byDue after the table of orders: use the index of the payment times.

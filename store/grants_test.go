@@ -129,7 +129,7 @@ func TestGrantsOnAReplica(t *testing.T) {
 	server := harness.SharedMariaDB(t)
 	require.NoError(t, grantee(t, server, "read_alone", slices.Concat(processGrants, migrateGrants)).Migrate(t.Context()))
 	reader := grantee(t, server, "read_alone", []string{"SELECT"})
-	_, err := reader.LastBeat(t.Context())
+	_, _, err := reader.LastBeat(t.Context())
 	require.NoError(t, err)
 	_, err = reader.Orders(t.Context(), []sale.OrderID{1})
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestTablesThatAReplicaNeeds(t *testing.T) {
 		reader := granteeOf(t, server, "read_tables", slices.DeleteFunc((&Store{}).ReplicaTables(), func(table string) bool {
 			return table == without
 		}))
-		_, beat := reader.LastBeat(t.Context())
+		_, _, beat := reader.LastBeat(t.Context())
 		_, some := reader.Orders(t.Context(), []sale.OrderID{1})
 		_, all := reader.BuyerOrders(t.Context(), "s", "phone", "ann", 0, 10)
 		return errors.Join(beat, some, all)

@@ -26,6 +26,7 @@ func mysqlDialect() *dialect {
 
 		now:       "UTC_TIMESTAMP(3)",
 		nowMS:     "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
+		readOnly:  "@@global.read_only NOT IN ('0', 'OFF')",
 		forced:    " FORCE INDEX (PRIMARY)",
 		byBuyer:   " FORCE INDEX (orders_buyer)",
 		byUpdated: " FORCE INDEX (orders_updated)",

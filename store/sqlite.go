@@ -21,6 +21,7 @@ func sqliteDialect() *dialect {
 		columns:        "SELECT m.name, c.name, 1 FROM sqlite_master m JOIN pragma_table_info(m.name) c",
 		now:            "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		nowMS:          "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)",
+		readOnly:       "0",
 		byUpdated:      " INDEXED BY orders_updated",
 		remove:         func(table string) string { return "DELETE FROM " + table + " WHERE " },
 		afterDue:       "due_at >= ? AND (order_id > ? OR due_at > ?)",

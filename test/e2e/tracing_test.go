@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -175,4 +176,28 @@ func TestTheAccessLogHasItsShare(t *testing.T) {
 	require.Equal(t, []any{"sku_not_found", 404.0}, []any{lines[1]["outcome"], lines[1]["status"]})
 	require.NotContains(t, s.Gateways[0].Stderr(), "secret-buyer")
 	require.Empty(t, logged(s.Gateways[0].Process, "purchase"), "a line of a press is one of level debug")
+}
+
+// TestABuyerBehindAProxyDoesNotDecide: gateways trust the proxy and continue its trace, so the proxy of deploy/nginx.conf leaves
+// out the header that a buyer sent.
+func TestABuyerBehindAProxyDoesNotDecide(t *testing.T) {
+	c := collector.HTTP(t)
+	s := traced(t, c, "OTEL_TRACES_SAMPLER=parentbased_always_off", "FLASHSALE_GATEWAY_TRUSTED_PROXIES=127.0.0.0/8")
+	s.open("rush", lasting(phone(5)))
+	w := proxied(s)
+	const proxys = "0af7651916cd43dd8448eb211c80319c"
+	answer := w.ask("POST", ask{}.path(), "", "Authorization", "Bearer "+token("anna"), "traceparent",
+		parentOfTests)
+	require.Equal(t, 202, answer.StatusCode)
+	request, err := http.NewRequest("POST", "http://"+s.Gateways[0].Buyers+ask{}.path(), nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token("ben"))
+	request.Header.Set("traceparent", "00-"+proxys+"-00f067aa0ba902b7-01")
+	direct, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, direct.Body.Close())
+	arrives(t, c, purchaseRoute, func(span collector.Span) bool { return span.Trace() == proxys })
+	for _, span := range c.Spans() {
+		require.Equal(t, proxys, span.Trace(), span.Name)
+	}
 }
