@@ -72,6 +72,9 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 	runner := compat.NewRunner(".", o.logs, out)
 	if o.figures || o.only == "" {
 		figures, err := runner.Figures(ctx)
+		for kind := range figures {
+			figures[kind] += "; " + today(machine)
+		}
 		if err == nil {
 			err = o.page(nil, figures)
 		}
@@ -86,7 +89,7 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 	var bad []string
 	for _, row := range rows {
 		result := runner.Run(ctx, row)
-		line := result.Line(time.Now().Format(time.DateOnly) + " at " + machine.Commit)
+		line := result.Line(today(machine))
 		table.WriteString(line)
 		fmt.Fprint(out, result.Failures())
 		if result.Bad() {
@@ -105,6 +108,9 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 	}
 	return nil
 }
+
+// today says when something ran, and on which commit.
+func today(machine bench.Machine) string { return time.Now().Format(time.DateOnly) + " at " + machine.Commit }
 
 // page writes lines of rows and figures of kinds into the page, where that was asked for.
 func (o options) page(lines, figures map[string]string) error {
