@@ -110,7 +110,9 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 }
 
 // today says when something ran, and on which commit.
-func today(machine bench.Machine) string { return time.Now().Format(time.DateOnly) + " at " + machine.Commit }
+func today(machine bench.Machine) string {
+	return time.Now().Format(time.DateOnly) + " at " + machine.Commit
+}
 
 // page writes lines of rows and figures of kinds into the page, where that was asked for.
 func (o options) page(lines, figures map[string]string) error {
