@@ -91,12 +91,9 @@ func (f *readsFacts) readRights(ctx context.Context, db *sql.DB, tables []string
 		}
 	}
 	f.denied = r.facts.rights.denied["SELECT"]
-	rows, err := db.QueryContext(ctx, sqlMayChange)
-	if err != nil {
-		return nil // of whatever cause, the account cannot change orders
-	}
-	f.writes = true
-	return rows.Close()
+	_, denied := db.ExecContext(ctx, sqlMayChange) // of whatever cause the error is, the account cannot change orders
+	f.writes = denied == nil
+	return nil
 }
 
 // readBeats reads the beat of the replica, then that of the primary, again and again: the replica has what was committed before
@@ -215,21 +212,21 @@ func (j databaseJudge) judgeBeats() {
 }
 
 // saysLag is what a replica says of its lag.
-func (r *readsFacts) saysLag() string {
+func (f *readsFacts) saysLag() string {
 	switch {
-	case r.replica.source == "":
+	case f.replica.source == "":
 		return ""
-	case r.replica.lag == "NULL":
+	case f.replica.lag == "NULL":
 		return "; it says that its replication does not run"
 	}
-	return "; it says " + r.replica.lag + " s"
+	return "; it says " + f.replica.lag + " s"
 }
 
 // said reports whether the replica does not deny that it follows the primary.
-func (r *readsFacts) said(primary serverFacts) bool {
-	running := r.replica.source != "" && r.replica.lag != "NULL"
-	return running || r.replica.err != nil || r.isTiDB() || r.group() != "" && r.group() == primary.group() ||
-		isOne(r.variables, primary.variables)
+func (f *readsFacts) said(primary serverFacts) bool {
+	running := f.replica.source != "" && f.replica.lag != "NULL"
+	return running || f.replica.err != nil || f.isTiDB() || f.group() != "" && f.group() == primary.group() ||
+		isOne(f.variables, primary.variables)
 }
 
 // server is the server to which the engine connects.
