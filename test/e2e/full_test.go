@@ -31,6 +31,7 @@ func TestFullGatewayIsAlive(t *testing.T) {
 		require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
 		require.Equal(t, http.StatusOK, answer.StatusCode)
 	}
 	for _, path := range []string{"/livez", "/readyz"} {
