@@ -81,9 +81,10 @@ func (g *Gateway) answer(ctx *fasthttp.RequestCtx) {
 // handle answers one request. A panic ends only that request.
 func (g *Gateway) handle(ctx *fasthttp.RequestCtx) {
 	route := routeNone
+	var at location
 	var span *tracing.Span
-	defer g.recovered(ctx, &route, &span)
-	at := locate(ctx.URI().PathOriginal())
+	defer g.recovered(ctx, &route, &at, &span)
+	at = locate(ctx.URI().PathOriginal())
 	h := readHeaders(ctx.Request.Header.RawHeaders())
 	route = routeOf(ctx, at.path)
 	span = g.beginSpan(ctx, route, at.path, &h)
@@ -147,7 +148,7 @@ func (g *Gateway) nowhere(ctx *fasthttp.RequestCtx, p path) sale.Outcome {
 }
 
 // recovered turns a panic of a handler into a 500 and a metric.
-func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.Span) {
+func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, at *location, span **tracing.Span) {
 	fault := recover()
 	if fault == nil {
 		return
@@ -163,7 +164,7 @@ func (g *Gateway) recovered(ctx *fasthttp.RequestCtx, r *route, span **tracing.S
 	took, traceID := time.Since(ctx.Time()), (*span).Context().Trace()
 	g.metrics.served(*r, fasthttp.StatusInternalServerError, took, traceID)
 	g.endSpan(ctx, *span, &press{})
-	g.access(ctx, *r, locate(ctx.URI().PathOriginal()).path, &press{}, traceID, took)
+	g.access(ctx, *r, at.path, &press{}, traceID, took)
 }
 
 // failed answers a request that fasthttp could not read. It closes the connection, because the start of the next request is

@@ -9,6 +9,12 @@ import (
 	"testing"
 )
 
+// Variables that name a server which runs already.
+const (
+	redisVariable = "FLASHSALE_TEST_REDIS"
+	kafkaVariable = "FLASHSALE_TEST_KAFKA"
+)
+
 // shared holds the servers that all tests of this process use, started at their first use and ended by Main. A test process
 // is one package and has one set of servers: this is the only place where package state is intended.
 var shared struct {
@@ -83,7 +89,7 @@ func SharedRedis(t testing.TB) *RedisServer {
 	if shared.redis == nil {
 		foreign := func(address string) (*RedisServer, error) { return &RedisServer{Addr: address}, nil }
 		own := func() (*RedisServer, error) { return newRedis(owner(), nil) }
-		shared.redis = obtain(t, "FLASHSALE_TEST_REDIS", foreign, own, func(s *RedisServer) *server { return &s.server })
+		shared.redis = obtain(t, redisVariable, foreign, own, func(s *RedisServer) *server { return &s.server })
 	}
 	return shared.redis
 }
@@ -92,7 +98,7 @@ func SharedRedis(t testing.TB) *RedisServer {
 // chooses one, else the one of SharedRedis.
 func SharedRedisNodes(t testing.TB) []*RedisServer {
 	t.Helper()
-	if !chosenLayout(t, clustered) {
+	if !chosenLayout(t, RoleRedis, clustered, redisVariable) {
 		return []*RedisServer{SharedRedis(t)}
 	}
 	shared.Lock()
@@ -107,7 +113,7 @@ func SharedRedisNodes(t testing.TB) []*RedisServer {
 // them.
 func SharedSentinels(t testing.TB) *Sentinels {
 	t.Helper()
-	if !chosenLayout(t, watched) {
+	if !chosenLayout(t, RoleRedis, watched, redisVariable) {
 		return nil
 	}
 	shared.Lock()
@@ -118,14 +124,15 @@ func SharedSentinels(t testing.TB) *Sentinels {
 	return shared.watched
 }
 
-// chosenLayout reports whether the harness starts the Redis of deployments, and the environment chooses this layout of it.
-func chosenLayout(t testing.TB, layout string) bool {
+// chosenLayout reports whether the harness starts the servers of a role, because the variable of foreign ones is not set, and
+// the environment chooses this layout of them.
+func chosenLayout(t testing.TB, role, layout, foreign string) bool {
 	t.Helper()
-	kind, err := Chosen(RoleRedis)
+	kind, err := Chosen(role)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return kind.several(layout) && os.Getenv("FLASHSALE_TEST_REDIS") == ""
+	return kind.several(layout) && os.Getenv(foreign) == ""
 }
 
 // SharedMariaDB returns the database server of this test process.
@@ -148,18 +155,14 @@ func SharedKafka(t testing.TB) *KafkaServer {
 	defer shared.Unlock()
 	if shared.kafka == nil {
 		own := func() (*KafkaServer, error) { return newKafka(owner(), nil) }
-		kind, err := Chosen(RoleKafka)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if kind.several(clustered) && os.Getenv("FLASHSALE_TEST_KAFKA") == "" {
+		if chosenLayout(t, RoleKafka, clustered, kafkaVariable) {
 			shared.kafka = &KafkaServer{}
 			for _, node := range KafkaCluster(owner(), 3, func(direct string) string { return direct }) {
 				shared.kafka.Brokers = append(shared.kafka.Brokers, node.Direct)
 			}
 			return shared.kafka
 		}
-		shared.kafka = obtain(t, "FLASHSALE_TEST_KAFKA", foreignKafka, own, func(s *KafkaServer) *server { return &s.server })
+		shared.kafka = obtain(t, kafkaVariable, foreignKafka, own, func(s *KafkaServer) *server { return &s.server })
 	}
 	return shared.kafka
 }
