@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,26 +18,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/locked"
 )
 
-// paper is a log that a test may read while it is written.
-type paper struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *paper) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
 // counts returns the counts in the log lines.
-func (p *paper) counts(t *testing.T) (counts []int) {
+func counts(t *testing.T, log *locked.Buffer) (counts []int) {
 	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for line := range strings.Lines(p.text.String()) {
+	for line := range strings.Lines(log.String()) {
 		var told struct {
 			Message string `json:"msg"`
 			Count   int    `json:"count"`
@@ -52,7 +39,7 @@ func (p *paper) counts(t *testing.T) (counts []int) {
 
 // TestWrongTokensAreCounted by either listener; a missing token is not counted, and a right one is accepted meanwhile.
 func TestWrongTokensAreCounted(t *testing.T) {
-	log := &paper{}
+	log := &locked.Buffer{}
 	b := newBench(t, func(o *Options) { o.Logger = slog.New(slog.NewJSONHandler(log, nil)) })
 	for range 3 {
 		b.ask("GET", "/admin/v1/sales", "", "Authorization", "Bearer wrong").problem(401, "unauthenticated")
@@ -88,22 +75,22 @@ func refusalsOf(t *testing.T, registry *prometheus.Registry) float64 {
 // lines.
 func TestWrongTokensAreLoggedOnceASecondWithTheirCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &paper{}
+		log := &locked.Buffer{}
 		s := newStrangers(nil, slog.New(slog.NewJSONHandler(log, nil)))
 		address := netip.MustParseAddr("203.0.113.7")
 		for range 500 {
 			s.note(address)
 		}
-		require.Equal(t, []int{1}, log.counts(t))
+		require.Equal(t, []int{1}, counts(t, log))
 		<-time.After(strangerLog)
 		synctest.Wait()
-		require.Equal(t, []int{1, 499}, log.counts(t))
+		require.Equal(t, []int{1, 499}, counts(t, log))
 		s.note(address)
 		<-time.After(3 * strangerLog)
 		synctest.Wait()
-		require.Equal(t, []int{1, 499, 1}, log.counts(t), "without requests nothing is logged")
+		require.Equal(t, []int{1, 499, 1}, counts(t, log), "without requests nothing is logged")
 		s.note(address)
-		require.Equal(t, []int{1, 499, 1, 1}, log.counts(t), "the first after a pause is logged at once")
+		require.Equal(t, []int{1, 499, 1, 1}, counts(t, log), "the first after a pause is logged at once")
 		<-time.After(strangerLog)
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"flashsale/test/locked"
 )
 
 // output is the result of one command line.
@@ -68,28 +70,17 @@ func closedPort(t *testing.T) string {
 
 // watchedBuffer is an output that signals when a text has appeared in it.
 type watchedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	locked.Buffer
 	want string
 	seen chan struct{}
-	told bool
+	told sync.Once
 }
 
 // Write appends and searches the text.
 func (b *watchedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.text.Write(p)
-	if !b.told && strings.Contains(b.text.String(), b.want) {
-		b.told = true
-		close(b.seen)
+	n, err := b.Buffer.Write(p)
+	if strings.Contains(b.String(), b.want) {
+		b.told.Do(func() { close(b.seen) })
 	}
 	return n, err
-}
-
-// String returns what was written so far.
-func (b *watchedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/settings"
+	"flashsale/test/locked"
 )
 
 // devRun is one run of "flashsale dev" inside the test.
@@ -27,7 +28,7 @@ type devRun struct {
 	cancel context.CancelFunc
 	done   chan int
 	stdout *watchedBuffer
-	stderr *watchedBuffer
+	stderr *locked.Buffer
 }
 
 var anyPort = []string{"--gateway-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--settle-listen", "127.0.0.1:0"}
@@ -37,8 +38,7 @@ func startDev(t *testing.T, want string, args ...string) *devRun {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &devRun{t: t, cancel: cancel, done: make(chan int, 1),
-		stdout: &watchedBuffer{want: want, seen: make(chan struct{})}, stderr: &watchedBuffer{}}
-	d.stderr.told = true
+		stdout: &watchedBuffer{want: want, seen: make(chan struct{})}, stderr: &locked.Buffer{}}
 	go func() {
 		d.done <- run(ctx, append(append([]string{"dev"}, anyPort...), args...), nil, "", d.stdout, d.stderr)
 	}()

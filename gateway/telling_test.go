@@ -5,13 +5,13 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/locked"
 )
 
 // TestTheAccessLogHasNoMethodOfTheClients: a method may be as long as a request's headers.
@@ -33,7 +33,7 @@ func TestTheAccessLogHasNoMethodOfTheClients(t *testing.T) {
 
 // TestEveryRequestIsInTheAccessLog: one that cannot be read, and one whose handler panics, too.
 func TestEveryRequestIsInTheAccessLog(t *testing.T) {
-	said := &lines{}
+	said := &locked.Buffer{}
 	s := newScene(t, func(o *Options, _ *Deps) { o.AccessLogEvery, o.Log = 1, slog.New(slog.NewJSONHandler(said, nil)) })
 	s.open(autumn())
 	s.stock.set(func(f *fakeStock) { f.decide = func(sale.Purchase) sale.Answer { panic("a fault of the program") } })
@@ -43,28 +43,10 @@ func TestEveryRequestIsInTheAccessLog(t *testing.T) {
 	require.Contains(t, said.String(), `"status":400`)
 }
 
-// lines is a log that several goroutines write.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // TestABrokenConnectionIsToldWithoutItsBuyer: fasthttp's messages about a connection have the address, and quote a request that
 // it cannot read.
 func TestABrokenConnectionIsToldWithoutItsBuyer(t *testing.T) {
-	said := &lines{}
+	said := &locked.Buffer{}
 	s := newScene(t, func(o *Options, _ *Deps) {
 		o.Log = slog.New(slog.NewJSONHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})

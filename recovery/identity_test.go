@@ -14,6 +14,7 @@ import (
 	"flashsale/scripts"
 	"flashsale/test/fakes"
 	"flashsale/test/harness"
+	"flashsale/test/locked"
 )
 
 // engineID is a database that returns an engine's id, or an error.
@@ -30,24 +31,6 @@ func (e *engineID) EngineID(context.Context) (string, error) {
 }
 
 func silent() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-// safeBuffer is a log that may be read while it is written.
-type safeBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // The first engine gets the namespace. Another one sells, loads, relays and applies nothing, and its error says what it found.
 func TestOneEngineOwnsANamespace(t *testing.T) {
@@ -108,7 +91,7 @@ func TestIdentityIsKnownBeforeAnythingIsSold(t *testing.T) {
 func TestIdentityIsComparedAllTheTime(t *testing.T) {
 	w := newWorld(t, nil)
 	b := w.Stock("phone", 10, 1)
-	log := &safeBuffer{}
+	log := &locked.Buffer{}
 	identity := NewIdentity(w.Redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

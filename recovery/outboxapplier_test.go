@@ -17,6 +17,7 @@ import (
 	"flashsale/scripts"
 	"flashsale/test/fakes"
 	"flashsale/test/harness"
+	"flashsale/test/locked"
 )
 
 func (w *world) applier() *OutboxApplier {
@@ -258,7 +259,7 @@ func TestOutboxApplierDoesNotLoadTheScript(t *testing.T) {
 // A loss that lasts is reported once a second and logged once: the database may not have been able to close the bucket yet.
 func TestOutboxApplierRepeatsItsReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, log := fakes.NewDatabase(), &safeBuffer{}
+		db, log := fakes.NewDatabase(), &locked.Buffer{}
 		c := NewOutboxApplier(OutboxApplierOptions{Report: db, Log: slog.New(slog.NewTextHandler(log, nil))})
 		b := sale.Bucket{Sale: "sale"}
 		for range 25 {

@@ -13,6 +13,7 @@ import (
 	"flashsale/scripts"
 	"flashsale/test/fakes"
 	"flashsale/test/harness"
+	"flashsale/test/locked"
 )
 
 // userOf makes a user with all rights, and returns the options to connect as that user.
@@ -30,7 +31,7 @@ func TestRightsThatWouldBeMissedInSilence(t *testing.T) {
 			server := harness.Redis(t)
 			w := newWorldOn(t, userOf(t, server), nil)
 			b := w.Stock("phone", 10, 1)
-			log := &safeBuffer{}
+			log := &locked.Buffer{}
 			identity := NewIdentity(w.Redis, &engineID{id: "ours"}, slog.New(slog.NewTextHandler(log, nil)))
 			ctx, cancel := context.WithCancel(context.Background())
 			require.NoError(t, identity.Check(ctx))

@@ -12,6 +12,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/test/fakes"
+	"flashsale/test/locked"
 )
 
 // Redis has lost writes, and no gateway that saw the higher sequence is alive: the controller closes the bucket, and the
@@ -146,7 +147,7 @@ func TestDoubtOf(t *testing.T) {
 // A database that is behind Redis is logged once, after a longer time than a rebuild between two readings explains.
 func TestWatchdogTellsOfADatabaseThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &safeBuffer{}
+		log := &locked.Buffer{}
 		w := newWatchdog(nil, nil, slog.New(slog.NewTextHandler(log, nil)), noWindows)
 		row := sale.BucketRow{Bucket: sale.Bucket{Sale: "autumn", Number: 2}, Epoch: 3}
 		w.noteAhead(row, 5)

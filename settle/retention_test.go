@@ -1,11 +1,9 @@
 package settle
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"flashsale/kafka"
 	"flashsale/sale"
 	"flashsale/test/harness"
+	"flashsale/test/locked"
 	"flashsale/test/memory"
 )
 
@@ -220,24 +219,6 @@ func TestPositionsAreProvenAfterAWhile(t *testing.T) {
 	require.Empty(t, p.note(begin.Add(181*time.Minute), nil))
 }
 
-// logged is a log that a test reads while a role writes it.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) count(message string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), message)
-}
-
 // A broker without the request costs one line in the log, and no record.
 func TestABrokerThatDeletesNoRecords(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
@@ -262,16 +243,18 @@ func TestABrokerThatDeletesNoRecords(t *testing.T) {
 		}
 		return answer, nil, true
 	})
-	r, log := b.retention(newDatabase()), &logged{}
+	r, log := b.retention(newDatabase()), &locked.Buffer{}
 	r.Log = slog.New(slog.NewTextHandler(log, nil))
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); r.Run(ctx) }()
-	b.Eventually("the line", func() bool { return log.count("old records could not be deleted from the topics and stay") == 1 })
+	b.Eventually("the line", func() bool {
+		return strings.Count(log.String(), "old records could not be deleted from the topics and stay") == 1
+	})
 	cancel()
 	<-ended
-	require.Equal(b, 1, log.count("level=WARN"))
-	require.Equal(b, 1, log.count("delete old records of topic "+b.Topics.Events))
+	require.Equal(b, 1, strings.Count(log.String(), "level=WARN"))
+	require.Equal(b, 1, strings.Count(log.String(), "delete old records of topic "+b.Topics.Events))
 	require.Equal(b, [3]int64{0, 0, 0}, b.firsts(b.Topics.Events))
 	require.Zero(b, testutil.ToFloat64(r.deleted.WithLabelValues("events")))
 }

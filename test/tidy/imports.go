@@ -91,6 +91,7 @@ var scaffolds = map[string]direction{
 	"test/browser": {[]string{"test/harness"},
 		"a browser shows what pages do, and knows none of the pages that it is pointed at"},
 	"test/collector": {nil, "a collector takes what any program sends by OTLP, and knows none of them"},
+	"test/locked":    {nil, "a buffer holds what anybody writes"},
 	"test/memory": {[]string{"sale", "ledger"},
 		"a database in memory decides by ledger, as every store does, and by nothing that tests it"},
 	"test/buyers": {[]string{"sale", "test/stack"},
@@ -115,8 +116,9 @@ func scaffoldOf(s *source) (of string) {
 	return of
 }
 
-// Tests may use more: the harness, a deployment of real processes, the database in memory, the scripts, the settings list.
-var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack", "test/memory"}
+// Tests may use more: the harness, a deployment of real processes, the database in memory, a log that others write meanwhile,
+// the scripts, the settings list.
+var testsMay = []string{"sale", "scripts", "settings", "test/harness", "test/stack", "test/memory", "test/locked"}
 
 // testsOfMay lists what the tests of one room may import in addition.
 var testsOfMay = map[string]direction{
