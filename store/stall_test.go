@@ -17,6 +17,7 @@ const (
 	stallFor     = 15 * time.Second
 	patience     = time.Second
 	goesOnWithin = 5 * time.Second
+	joinsWithin  = 30 * time.Second // a node of a cluster, which has left it meanwhile
 )
 
 // connections takes n connections at once and returns their ids on the server.
@@ -37,8 +38,8 @@ func connections(t *testing.T, s *Store, n int) map[int64]bool {
 	return ids
 }
 
-// A MariaDB that stalls for 15 s delays no call beyond its context, and within 5 s of its return every call works; the pool
-// never uses a connection again on which a context ended.
+// A MariaDB that stalls for 15 s delays no call beyond its context, and within 5 s of its return every call works, or once
+// it has joined its cluster again; the pool never uses a connection again on which a context ended.
 func TestDatabaseThatStoodStill(t *testing.T) {
 	const size = 8
 	server := harness.MariaDB(t)
@@ -75,12 +76,15 @@ func TestDatabaseThatStoodStill(t *testing.T) {
 	<-resume
 	server.Continue()
 
-	returned := time.Now()
+	returned, within := time.Now(), goesOnWithin
+	if server.Nodes() > 1 {
+		within = joinsWithin
+	}
 	d := batch(bucket, 1, 2, crowd(10)...)
-	_, err = s.Settle(contextOf(t, goesOnWithin), []sale.Delivery{d})
+	_, err = s.Settle(contextOf(t, within), []sale.Delivery{d})
 	require.NoError(t, err)
 	after := connections(t, s, size-1)
-	require.Less(t, time.Since(returned), goesOnWithin)
+	require.Less(t, time.Since(returned), within)
 	reused := 0
 	for id := range after {
 		if before[id] {

@@ -174,11 +174,14 @@ func (s *MariaDBServer) synced() error {
 	})
 }
 
+// Nodes returns how many servers the cluster has of which this is the first: 1 for a server without one.
+func (s *MariaDBServer) Nodes() int { return max(1, len(s.nodes)) }
+
 // Isolate ends the other nodes of a cluster as kill -9 does, and waits until this one knows that it is a minority. It reports
 // whether there were any.
 func (s *MariaDBServer) Isolate(t testing.TB) bool {
 	t.Helper()
-	if len(s.nodes) < 2 {
+	if s.Nodes() < 2 {
 		return false
 	}
 	for _, node := range s.nodes[1:] {
