@@ -71,7 +71,7 @@ func CheckShadowRights(ctx context.Context, o Options, names sale.Shadow, partit
 				return admin.CreateTopic(never, detail, true)
 			}},
 			{"Delete", func() error { return tryDelete(admin, never) }},
-			{"Delete of the group", func() error { return admin.DeleteConsumerGroup(never) }},
+			{"Delete of the group", func() error { return askForGroup(ctx, admin, never) }},
 		} {
 			switch err := try.ask(); {
 			case denied(err):
@@ -130,9 +130,11 @@ func shadowGrant(names sale.Shadow, user string) string {
 		"User:%s --resource-pattern-type prefixed --topic %[2]s. --group %[2]s. --operation All", user, names.Namespace())
 }
 
-// Bounds of a removal: a broker deletes in the background, and a group ends with the sessions of its dead members.
+// Bounds of a removal: a broker deletes in the background, a group ends with the sessions of its dead members, and its
+// coordinator may have to read it first.
 const (
 	removalLimit = time.Minute
+	loadingLimit = 30 * time.Second
 	removalAgain = 200 * time.Millisecond
 )
 
@@ -174,7 +176,7 @@ func deleteShadowTopic(admin sarama.ClusterAdmin, names sale.Shadow, topic strin
 
 func deleteGroup(ctx context.Context, admin sarama.ClusterAdmin, group string) error {
 	return again(ctx, func() (bool, error) {
-		switch err := admin.DeleteConsumerGroup(group); {
+		switch err := askForGroup(ctx, admin, group); {
 		case err == nil, errors.Is(err, sarama.ErrGroupIDNotFound):
 			return true, nil
 		case errors.Is(err, sarama.ErrNonEmptyGroup):
@@ -183,6 +185,18 @@ func deleteGroup(ctx context.Context, admin sarama.ClusterAdmin, group string) e
 			return false, fmt.Errorf("delete consumer group %s: %w", group, err)
 		}
 	})
+}
+
+// askForGroup deletes a group as soon as its coordinator knows its groups: the first group of a cluster and every move of a
+// coordinator begin with a while in which it reads them. sarama (1.61.1) repeats nothing of that.
+func askForGroup(ctx context.Context, admin sarama.ClusterAdmin, group string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, loadingLimit)
+	defer cancel()
+	role.Until(ctx, role.Always(removalAgain), func() bool {
+		err = admin.DeleteConsumerGroup(group)
+		return !errors.Is(err, sarama.ErrOffsetsLoadInProgress)
+	})
+	return err
 }
 
 // again repeats a step until it is done or fails, or ctx ends.

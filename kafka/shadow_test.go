@@ -2,11 +2,14 @@ package kafka_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"flashsale/kafka"
@@ -62,6 +65,31 @@ func TestAShadowWithoutARealTopic(t *testing.T) {
 	_, _, err := kafka.Layout(t.Context(), b.Kafka, "nothing-here")
 	require.ErrorContains(t, err, "topic nothing-here.orders does not exist: run \"flashsale migrate\"")
 	require.ErrorIs(t, kafka.DeleteShadow(t.Context(), b.Kafka, sale.Shadow{}), sale.ErrNotShadow)
+}
+
+// A coordinator that still reads its groups is asked again, for the rights and for the removal.
+func TestACoordinatorThatLoads(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(t.TempDir()))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	options := kafka.Options{Brokers: cluster.ListenAddrs()}
+	var loads atomic.Int32 // so many questions find it reading
+	cluster.ControlKey(int16(kmsg.DeleteGroups), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if loads.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		cluster.KeepControl()
+		asked := request.(*kmsg.DeleteGroupsRequest)
+		answer := asked.ResponseKind().(*kmsg.DeleteGroupsResponse)
+		answer.Groups = []kmsg.DeleteGroupsResponseGroup{{Group: asked.Groups[0], ErrorCode: kerr.CoordinatorLoadInProgress.Code}}
+		return answer, nil, true
+	})
+	loads.Store(2)
+	require.NoError(t, kafka.CheckShadowRights(t.Context(), options, shadowOf(t, "shop"), 2, 1))
+	require.Negative(t, loads.Load())
+	loads.Store(2)
+	require.NoError(t, kafka.DeleteShadow(t.Context(), options, shadowOf(t, "shop")))
+	require.Negative(t, loads.Load())
 }
 
 // Missing rights are found without a write, and what the line in the error grants is enough.
