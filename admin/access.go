@@ -43,6 +43,10 @@ func (d *door) admit(c *call, need need) (problem sale.Problem, refused bool) {
 func (d *door) identify(c *call) (problem sale.Problem, refused bool) {
 	cookie, err := c.r.Cookie(sessionCookie)
 	if err != nil || len(c.r.Header.Values("Authorization")) > 0 {
+		if d.people.None() {
+			c.w.Header().Set("WWW-Authenticate", "Bearer")
+			return problemNoTokens, true
+		}
 		actor, known := d.people.Of(bearer(c.r))
 		if !known {
 			return d.strangers.refuse(c.w, c.r), true

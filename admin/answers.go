@@ -38,6 +38,8 @@ var (
 		Title: "The engine failed; its log has the cause"}
 	problemCSRF = sale.Problem{Status: http.StatusForbidden, Code: codeCSRF,
 		Title: "A browser's write needs the header X-CSRF-Token", Detail: "its value is csrf of GET /admin/v1/session"}
+	problemNoTokens = sale.ProblemOf(sale.OutcomeUnauthenticated,
+		"this process has no operators' token, so it lets nobody in: set admin.token or admin.tokens for it and restart it")
 	problemOrderNotFound = sale.Problem{Status: http.StatusNotFound, Code: codeOrderNotFound, Title: "There is no such order"}
 )
 

@@ -174,7 +174,7 @@ func New(opts Options, deps Deps) *API {
 		stores:  deps.Stores,
 	}
 	if a.stores == nil {
-		a.stores = NewStoreWatch()
+		a.stores = NewStoreWatch(opts.Logger)
 	}
 	a.levels = &logLevels{a.door, deps.LogLevel}
 	a.hub = newHub(a)

@@ -71,7 +71,7 @@ func newBench(t *testing.T, adjust ...func(*Options)) *bench {
 		Gateways: b.store, Archives: b.store, Archiver: b.archiver, Trail: b.store, LogLevel: b.level, Process: "host/1/aa",
 		Journals: b.way, Tail: b.way,
 		Gatherer: b.registry, Registerer: b.registry, Ready: func() map[string]string { return b.ready },
-		Live: b.store, Pulses: b.pulses, Stores: NewStoreWatch(b.pulses.probes()...),
+		Live: b.store, Pulses: b.pulses, Stores: NewStoreWatch(slog.New(slog.DiscardHandler), b.pulses.probes()...),
 	})
 	b.api.strangers.pace = time.Microsecond // the tests send many wrong tokens
 	b.url = listen(t, b.api)

@@ -65,7 +65,8 @@ func TestProfilesAreTheOperators(t *testing.T) {
 func TestProfilesWithoutATokenAreNobodys(t *testing.T) {
 	url := listen(t, NewProbes(ProbesOptions{Gatherer: prometheus.NewRegistry()}))
 	for _, token := range []string{"", "x"} {
-		askProfile(t, url, "heap", token).problem(401, "unauthenticated")
+		problem := askProfile(t, url, "heap", token).problem(401, "unauthenticated")
+		require.Contains(t, problem["detail"], "admin.token", "a right token is not called wrong")
 	}
 }
 

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ const (
 // StoreProbe asks one store for a sign of life.
 type StoreProbe struct {
 	Store  string // redis, kafka or mysql
+	At     string // its addresses, as the settings name them; empty: an embedded engine
 	Ping   func(ctx context.Context) error
 	Weight string
 	Means  string // what the process does not do while the store is away, for operators
@@ -57,15 +60,25 @@ type watchedStore struct {
 	found sale.StoreHealth
 	asked time.Time
 	done  chan struct{} // closed when the probe under way has ended; nil: none is
+	told  role.Health
 }
 
-// NewStoreWatch returns a watch of stores that were not asked yet.
-func NewStoreWatch(probes ...StoreProbe) *StoreWatch {
+// NewStoreWatch returns a watch of stores that were not asked yet. It logs when a store goes away, and when it is back.
+func NewStoreWatch(log *slog.Logger, probes ...StoreProbe) *StoreWatch {
 	w := &StoreWatch{}
 	for _, p := range probes {
-		w.stores = append(w.stores, &watchedStore{probe: p, found: sale.StoreHealth{Store: p.Store}})
+		told := role.Health{Failing: "a store is away", Working: "a store is back", Log: log.With("store", p.name())}
+		w.stores = append(w.stores, &watchedStore{probe: p, found: sale.StoreHealth{Store: p.Store}, told: told})
 	}
 	return w
+}
+
+// fault returns the error of a probe, with the addresses of the store.
+func (p *StoreProbe) fault(err error) error {
+	if err == nil || p.At == "" || strings.Contains(err.Error(), p.At) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", p.At, err)
 }
 
 // Run looks at the stores from time to time until ctx ends.
@@ -160,13 +173,14 @@ func (w *StoreWatch) ask(s *watchedStore) <-chan struct{} {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 		defer cancel()
-		err := s.probe.Ping(ctx)
+		err := s.probe.fault(s.probe.Ping(ctx))
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		s.known, s.found.Up, s.found.Detail = true, err == nil, ""
 		if err != nil {
 			s.found.Detail = err.Error()
 		}
+		s.told.Note(context.Background(), err)
 		close(s.done)
 		s.done = nil
 	}()

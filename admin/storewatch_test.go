@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/locked"
 )
 
 func up(store string) sale.StoreHealth { return sale.StoreHealth{Store: store, Up: true} }
@@ -21,7 +23,7 @@ func up(store string) sale.StoreHealth { return sale.StoreHealth{Store: store, U
 func TestStoresAreProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakePulses()
-		w := NewStoreWatch(f.probes()...)
+		w := NewStoreWatch(slog.New(slog.DiscardHandler), f.probes()...)
 		require.Equal(t, []sale.StoreHealth{up("redis"), up("kafka"), up("mysql")}, w.look(t.Context()))
 		for range 10 {
 			w.look(t.Context())
@@ -53,7 +55,7 @@ func TestTheFirstLookWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakePulses()
 		f.hangs["mysql"] = make(chan struct{})
-		w := NewStoreWatch(f.probes()...)
+		w := NewStoreWatch(slog.New(slog.DiscardHandler), f.probes()...)
 		began := time.Now()
 		all := w.look(t.Context())
 		require.Equal(t, probeLimit, time.Since(began))
@@ -62,11 +64,39 @@ func TestTheFirstLookWaits(t *testing.T) {
 	})
 }
 
+// A store that goes away is told once, with its addresses, and so is its return.
+func TestAStoreThatGoesAwayIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, log := newFakePulses(), &locked.Buffer{}
+		probe := f.probes()[1]
+		probe.At = "b1:9092,b2:9092"
+		w := NewStoreWatch(slog.New(slog.NewJSONHandler(log, nil)), probe)
+		look := func() (detail string) {
+			for range 3 {
+				detail = w.look(t.Context())[0].Detail
+				<-time.After(time.Second)
+			}
+			return detail
+		}
+		require.Empty(t, look())
+		require.Empty(t, log.String())
+		f.set(func() { f.away["kafka"] = errAway })
+		require.Equal(t, "b1:9092,b2:9092: the store is away", look())
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), "%s", log)
+		require.Contains(t, log.String(), `"level":"WARN","msg":"a store is away","store":"kafka","error":"b1:9092,b2:9092: the `)
+		f.set(func() { f.away["kafka"] = fmt.Errorf("reach kafka at b1:9092,b2:9092: %w", errAway) })
+		require.Equal(t, "reach kafka at b1:9092,b2:9092: the store is away", look(), "named once")
+		f.set(func() { f.away["kafka"] = nil })
+		require.Empty(t, look())
+		require.Contains(t, log.String(), `"level":"INFO","msg":"a store is back","store":"kafka","failures":6,"for":"6s"`)
+	})
+}
+
 // The metric shows what was found last, under the names of the contract; a store that was not asked yet has no series.
 func TestStoresAsMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakePulses()
-		w := NewStoreWatch(f.probes()...)
+		w := NewStoreWatch(slog.New(slog.DiscardHandler), f.probes()...)
 		require.Zero(t, testutil.CollectAndCount(w))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -98,7 +128,7 @@ flashsale_store_up{store="redis"} 1
 func TestReadyShowsTheStores(t *testing.T) {
 	f, checks := newFakePulses(), map[string]string{}
 	f.away["kafka"] = errAway
-	w := NewStoreWatch(
+	w := NewStoreWatch(slog.New(slog.DiscardHandler),
 		StoreProbe{Store: "redis", Ping: f.probes()[0].Ping, Weight: WeightRequired, Means: "nothing is sold"},
 		StoreProbe{Store: "kafka", Ping: f.probes()[1].Ping, Weight: WeightDegraded, Means: "orders are held"},
 		StoreProbe{Store: "mysql", Ping: f.probes()[2].Ping, Weight: WeightDegraded, Means: "no payment"},

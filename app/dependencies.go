@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -21,21 +22,37 @@ const (
 	settleWithoutDatabase = "no order that is queued becomes a row, and none expires"
 )
 
+// probe is a probe of a store at its place in the settings.
+func (s *site) probe(store string, ping func(context.Context) error, weight, means string) admin.StoreProbe {
+	p := admin.StoreProbe{Store: store, Ping: ping, Weight: weight, Means: means}
+	database := s.settings.Database()
+	switch {
+	case database == "": // embedded engines
+	case store == "redis":
+		p.At = s.settings.RedisPlace()
+	case store == "kafka":
+		p.At = s.settings.KafkaPlace()
+	default:
+		p.At = database
+	}
+	return p
+}
+
 // newStoreWatch returns the watch of the stores that a gateway uses.
 func (r *gatewayRole) newStoreWatch() *admin.StoreWatch {
-	return admin.NewStoreWatch(
-		admin.StoreProbe{Store: "redis", Ping: r.redis.Ping, Weight: admin.WeightRequired, Means: gatewayWithoutRedis},
-		admin.StoreProbe{Store: "kafka", Ping: r.kafka.Ping, Weight: admin.WeightDegraded, Means: gatewayWithoutKafka},
-		admin.StoreProbe{Store: "mysql", Ping: r.db.Ping, Weight: admin.WeightDegraded, Means: gatewayWithoutDatabase},
+	return admin.NewStoreWatch(r.log,
+		r.probe("redis", r.redis.Ping, admin.WeightRequired, gatewayWithoutRedis),
+		r.probe("kafka", r.kafka.Ping, admin.WeightDegraded, gatewayWithoutKafka),
+		r.probe("mysql", r.db.Ping, admin.WeightDegraded, gatewayWithoutDatabase),
 	)
 }
 
 // newStoreWatch returns the watch of the stores that a settling process uses.
 func (r *settleRole) newStoreWatch(kafka *kafka.Probe) *admin.StoreWatch {
-	return admin.NewStoreWatch(
-		admin.StoreProbe{Store: "redis", Ping: r.redis.Ping, Weight: admin.WeightDegraded, Means: settleWithoutRedis},
-		admin.StoreProbe{Store: "kafka", Ping: kafka.Ping, Weight: admin.WeightRequired, Means: settleWithoutKafka},
-		admin.StoreProbe{Store: "mysql", Ping: r.db.Ping, Weight: admin.WeightRequired, Means: settleWithoutDatabase},
+	return admin.NewStoreWatch(r.log,
+		r.probe("redis", r.redis.Ping, admin.WeightDegraded, settleWithoutRedis),
+		r.probe("kafka", kafka.Ping, admin.WeightRequired, settleWithoutKafka),
+		r.probe("mysql", r.db.Ping, admin.WeightRequired, settleWithoutDatabase),
 	)
 }
 

@@ -131,6 +131,8 @@ func (s *site) awaitStores(
 	return err
 }
 
+const askKafka = "is a broker running there (kafka.brokers), and does it take the settings kafka.tls... and kafka.sasl_...?"
+
 // place returns what the log adds to a check that waits: where the store is, and what to look at there.
 func (s *site) place(check string) []any {
 	database := s.settings.Database()
@@ -145,9 +147,13 @@ func (s *site) place(check string) []any {
 	case checkRedis:
 		at, ask = s.settings.RedisPlace(),
 			"is Redis running there (redis.addrs), and does it take redis.username, redis.password and the settings redis.tls...?"
-	case checkTopics, checkKafka:
-		at, ask = s.settings.KafkaPlace(),
-			"is a broker running there (kafka.brokers), and does it take the settings kafka.tls... and kafka.sasl_...?"
+	case checkKafka:
+		at, ask = s.settings.KafkaPlace(), askKafka
+	case checkTopics: // a gateway compares the topics with what the database has settled
+		at, ask = s.settings.KafkaPlace()+"; "+database, askKafka+" Does the account of mysql.dsn read its schema?"
+	case checkEngine:
+		at, ask = s.settings.RedisPlace()+"; "+database,
+			"are Redis and the database running there, and does the account of mysql.dsn read its schema?"
 	}
 	if at == "" {
 		return nil

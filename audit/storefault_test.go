@@ -122,5 +122,6 @@ func TestWhatIsNoFaultOfAStore(t *testing.T) {
 	require.EqualError(t, DatabaseFault(dsn, "SELECT", sale.ErrSchema), "database shop at 127.0.0.1:9: "+sale.ErrSchema.Error())
 	require.ErrorIs(t, DatabaseFault(dsn, "SELECT", unknown), unknown)
 	denied := &mysql.MySQLError{Number: mysqlDeniedToDatabase}
-	require.ErrorContains(t, DatabaseFault(dsn, "ALL", denied), "type GRANT ALL ON shop.* TO 'root'@'%' there")
+	require.ErrorContains(t, DatabaseFault(dsn, "SELECT, ALTER", denied),
+		"type GRANT SELECT, ALTER ON shop.* TO 'root'@'%' there")
 }

@@ -84,7 +84,7 @@ func (i *Identity) ours(ctx context.Context) (string, error) {
 	if i.id == "" {
 		id, err := i.databases.EngineID(ctx)
 		if err != nil {
-			return "", fmt.Errorf("read the engine's id: %w", err)
+			return "", err
 		}
 		i.id = id
 	}

@@ -25,7 +25,7 @@ func (h *Health) Note(ctx context.Context, err error) {
 	switch {
 	case err == nil && h.failures > 0:
 		h.say(slog.LevelInfo, h.Working, "role works again",
-			slog.Int("failures", h.failures), slog.Duration("for", time.Since(h.since)))
+			slog.Int("failures", h.failures), slog.String("for", time.Since(h.since).Round(time.Millisecond).String()))
 		h.failures = 0
 	case err == nil || ctx.Err() != nil:
 	default:

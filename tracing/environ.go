@@ -56,6 +56,7 @@ const (
 // setup is what the environment asks for.
 type setup struct {
 	protocol    string
+	named       string  // the collector's address in a variable; "": none has it
 	endpoint    string  // of the collector; "": a variable has it
 	share       float64 // of the traces that begin here
 	parentBased bool    // whether a trusted parent decides instead
@@ -94,7 +95,7 @@ func readSetup() (*setup, error) {
 			faults = append(faults, checkEndpoint(name, value))
 		}
 	}
-	s := &setup{protocol: protocolHTTP}
+	s := &setup{protocol: protocolHTTP, named: endpoint}
 	if name, value := variable(varTracesProtocol, varProtocol); value != "" {
 		if s.protocol = value; value != protocolHTTP && value != protocolGRPC {
 			refuse(name, value, protocolHTTP+" or "+protocolGRPC)

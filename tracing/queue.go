@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"regexp"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"flashsale/role"
 )
 
 // varQueue is the variable with the bound of the queue, in spans.
@@ -48,7 +51,12 @@ func newQueue(exporter sdktrace.SpanExporter, c *counts, log *slog.Logger) *queu
 	}
 	q := &queue{waiting: new(atomic.Int64), bound: int64(bound), counts: c}
 	q.SpanProcessor = sdktrace.NewBatchSpanProcessor(
-		&countingExporter{SpanExporter: exporter, waiting: q.waiting, counts: c, log: log}, sdktrace.WithMaxQueueSize(bound))
+		&countingExporter{SpanExporter: exporter, waiting: q.waiting, counts: c,
+			taking: role.Health{Failing: "the collector does not take spans; they are lost",
+				Working: "the collector takes spans again", Log: log},
+			content: role.Health{Failing: "the collector took all spans and has a remark",
+				Working: "the collector has no remark any more", Log: log},
+		}, sdktrace.WithMaxQueueSize(bound))
 	return q
 }
 
@@ -68,7 +76,8 @@ type countingExporter struct {
 	sdktrace.SpanExporter
 	waiting *atomic.Int64
 	counts  *counts
-	log     *slog.Logger
+	taking  role.Health // whether the collector takes every span
+	content role.Health // whether it has nothing to remark
 }
 
 // ExportSpans sends a batch and never fails: spans that the collector did not take are lost.
@@ -81,12 +90,15 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 	}
 	e.counts.failed.Add(float64(lost))
 	e.counts.exported.Add(float64(len(spans) - lost))
-	switch {
-	case lost > 0:
-		e.log.Warn("the collector did not take spans; they are lost", "spans", lost, "error", clipped(err))
-	case err != nil:
-		e.log.Warn("the collector took all spans and has a remark", "spans", len(spans), "error", clipped(err))
+	if err != nil {
+		err = errors.New(clipped(err))
 	}
+	if lost > 0 {
+		e.taking.Note(context.Background(), err)
+		return nil
+	}
+	e.taking.Note(context.Background(), nil)
+	e.content.Note(context.Background(), err)
 	return nil
 }
 

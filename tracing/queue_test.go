@@ -12,6 +12,7 @@ import (
 	collect "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
 	"flashsale/test/collector"
+	"flashsale/test/locked"
 	"flashsale/tracing"
 )
 
@@ -40,10 +41,10 @@ func TestPartialSuccess(t *testing.T) {
 			lost         int
 			message, log string
 		}{
-			"some":           {1, 1, "too\nold (2 spans rejected)", "did not take spans; they are lost\" spans=1"},
+			"some":           {1, 1, "too\nold (2 spans rejected)", "does not take spans; they are lost"},
 			"none":           {0, 0, "soon too old", "took all spans and has a remark"},
-			"without a word": {3, 3, "", "did not take spans; they are lost\" spans=3"},
-			"more than sent": {9, 3, "confused", "did not take spans; they are lost\" spans=3"},
+			"without a word": {3, 3, "", "does not take spans; they are lost"},
+			"more than sent": {9, 3, "confused", "does not take spans; they are lost"},
 		} {
 			t.Run(protocol+" "+name, func(t *testing.T) {
 				t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
@@ -55,6 +56,34 @@ func TestPartialSuccess(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestACollectorThatIsAwayIsToldOnce: and its return too. The start is told with where the spans go.
+func TestACollectorThatIsAwayIsToldOnce(t *testing.T) {
+	c := collector.HTTP(t)
+	c.Refuse.Store(true)
+	always(t, c.URL)
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
+	log := &locked.Buffer{}
+	tracer, err := tracing.Open(tracing.Options{Process: "gateway", Log: slog.New(slog.NewTextHandler(log, nil))})
+	require.NoError(t, err)
+	defer tracer.Close()
+	require.Contains(t, log.String(), `level=INFO msg="spans are sent to a collector" at=`+c.URL+" protocol=http/protobuf ")
+	send := func(result string, n int) {
+		t.Helper()
+		for counted(t, tracer)[result] < n {
+			before := counted(t, tracer)[result]
+			tracer.Server(route, time.Now(), nil, false).End()
+			require.Eventually(t, func() bool { return counted(t, tracer)[result] > before }, 10*time.Second, time.Millisecond)
+		}
+	}
+	send("failed", 5)
+	c.Refuse.Store(false)
+	send("exported", 5)
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "takes spans again") }, 10*time.Second,
+		time.Millisecond)
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), "%s", log)
+	require.Equal(t, 2, strings.Count(log.String(), "level=INFO"), "%s", log)
 }
 
 // TestACollectorsPageIsClipped: what answers in the collector's place may send a page of megabytes.

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -62,6 +63,8 @@ func Open(o Options) (*Tracer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
+	o.Log.Info("spans are sent to a collector", "at", cmp.Or(asked.named, asked.endpoint), "protocol", asked.protocol,
+		"sampled_share", asked.share, "trusted_parents_decide", asked.parentBased)
 	return newTracer(*asked, exporter, of, o.Log), nil
 }
 

@@ -257,7 +257,7 @@ func TestSpansThatTheCollectorRefusesAreCounted(t *testing.T) {
 	tracer.Server(route, time.Now(), nil, false).End()
 	tracer.Close()
 	require.Equal(t, map[string]int{"exported": 0, "failed": 1, "dropped": 0}, counted(t, tracer))
-	require.Contains(t, said.String(), "the collector did not take spans")
+	require.Contains(t, said.String(), "the collector does not take spans")
 	require.Empty(t, c.Spans())
 }
 

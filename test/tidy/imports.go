@@ -28,7 +28,7 @@ var directions = map[string]direction{
 	"access":   {[]string{"sale"}, "who may do what is decided without a request or a store, by nouns alone"},
 	"logs":     {nil, "every process writes one log, so what it is can depend on none"},
 	"dsn":      {nil, "how the database is named and reached is the same for every room that opens it, so it can depend on none"},
-	"tracing":  {[]string{"sale"}, "every room on the path has spans, so what they are can depend on nothing but the nouns"},
+	"tracing":  {[]string{"sale", "role"}, "every room on the path has spans, so what they are can depend on no room"},
 	"settings": {[]string{"sale", "access", "dsn"}, "settings are values: the code that builds the parts hands them on"},
 	"series":   {nil, "what happens to sales is counted in several rooms, under one rule of which sales have series"},
 	"report":   {nil, "a page shows names and numbers of any room, so it can depend on none"},

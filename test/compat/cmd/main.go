@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -38,13 +39,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("compat", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&o.only, "only", "", "rows to run, by commas; empty: all, and then the figures")
+	flags.StringVar(&o.only, "only", "", "rows to run, by commas; empty: the figures, and then all")
 	flags.BoolVar(&o.figures, "figures", false,
 		"measure the kinds of servers also when -only names rows; with -only none, nothing else")
 	flags.BoolVar(&o.write, "write", false, "write the rows that ran into docs/compatibility.md")
 	flags.StringVar(&o.logs, "logs", "bin/compat", "folder for the output of go test")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%q belongs to no flag: rows are named by -only", flags.Args())
 	}
 	var rows []compat.Row
 	if o.only != "none" {
@@ -71,6 +75,7 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 	}
 	runner := compat.NewRunner(".", o.logs, out)
 	if o.figures || o.only == "" {
+		fmt.Fprintln(out, "measuring each kind of servers, about ten minutes")
 		figures, err := runner.Figures(ctx)
 		for kind := range figures {
 			figures[kind] += "; " + today(machine)
@@ -87,7 +92,8 @@ func (o options) rows(ctx context.Context, rows []compat.Row, out io.Writer) err
 	}
 	var table strings.Builder
 	var bad []string
-	for _, row := range rows {
+	for n, row := range rows {
+		fmt.Fprintf(out, "row %s, %d of %d\n", row.Name, n+1, len(rows))
 		result := runner.Run(ctx, row)
 		line := result.Line(today(machine))
 		table.WriteString(line)
