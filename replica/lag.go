@@ -33,6 +33,7 @@ type Lag struct {
 	log              *slog.Logger
 
 	looks []look // the oldest first
+	had   int64  // the replica's number at the look before
 
 	mu     sync.Mutex
 	proven time.Time // the replica has everything that was committed before; zero: unknown
@@ -63,6 +64,10 @@ func (l *Lag) Run(ctx context.Context) {
 // errAhead is a replica that has a later number than its primary: it does not follow this primary, or the primary went back.
 var errAhead = errors.New("the replica has a later beat than the primary, so it does not follow it")
 
+// errBack is a replica that has an earlier number than before: it was restored from a copy, or another server has its name. What it
+// proved is gone.
+var errBack = errors.New("the replica has an earlier beat than before, so it has lost commits or is another server")
+
 // errDemoted is a primary that has become a replica. Its number may stand still while a new primary raises it, so it proves
 // nothing of the time since.
 var errDemoted = errors.New("the primary is read-only, so another server may be the primary")
@@ -73,6 +78,12 @@ func (l *Lag) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
+	if had := l.had; has < had {
+		l.had = has
+		l.forget()
+		return fmt.Errorf("%w: %d after %d", errBack, has, had)
+	}
+	l.had = has
 	asked := time.Now()
 	last, demoted, err := l.primary.LastBeat(ctx)
 	if err == nil && demoted {
@@ -82,8 +93,7 @@ func (l *Lag) look(ctx context.Context) error {
 		return fmt.Errorf("primary: %w", err)
 	}
 	if has > last || len(l.looks) > 0 && last < l.looks[len(l.looks)-1].beat {
-		l.looks = nil
-		l.prove(time.Time{})
+		l.forget()
 		if has > last {
 			return fmt.Errorf("%w: %d after %d", errAhead, has, last)
 		}
@@ -99,6 +109,12 @@ func (l *Lag) look(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// forget drops what is known: it was proven about another history.
+func (l *Lag) forget() {
+	l.looks = nil
+	l.prove(time.Time{})
 }
 
 // prove notes up to when the replica is complete. A later proof replaces an earlier one, and a zero time any.

@@ -33,7 +33,7 @@ type Options struct {
 
 // Reads reads orders for buyers: from the replica where that is safe, else from the primary. It remembers what the primary has
 // shown, and asks there again where the replica's answer is older, so that for one gateway's buyers no order disappears and no
-// status goes back.
+// status goes back. A replica that itself goes back in time is not used from the next look on, until it has caught up.
 //
 // MaxLag and replicaTimeout are long enough to remember. The replica is asked at a moment m only if it has everything that was
 // committed before m - MaxLag. So a version that it lacks was committed later, and the primary has shown it later still. The

@@ -176,9 +176,36 @@ func TestAReplicaThatCannotBeTrusted(t *testing.T) {
 		require.False(t, p.usable())
 		p.pass(t, 3, true)
 		require.True(t, p.usable())
-		p.primary.beat -= 2 // the primary is another server, which lacks two beats
-		require.NoError(t, func() error { p.replica.beat = 0; return p.lag.look(t.Context()) }())
+		p.pass(t, 2, false)
+		require.True(t, p.usable())
+		p.primary.beat-- // the primary is another server, which lacks a beat
+		require.NoError(t, p.lag.look(t.Context()))
 		require.False(t, p.usable(), "what the former primary proved says nothing about this one")
+	})
+}
+
+// A replica that was restored from a copy follows again, late. What it proved before it went back is not believed.
+func TestAReplicaThatGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		p.primary.put(1, sale.StatusConfirmed)
+		p.pass(t, 3, true)
+		copied, copy := p.replica.beat, p.replica.orders[1]
+		p.primary.put(1, sale.StatusPaid)
+		p.pass(t, 40, true)
+		require.True(t, p.usable())
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
+		p.replica.beat, p.replica.orders[1] = copied, copy
+		require.ErrorIs(t, p.lag.look(t.Context()), errBack)
+		for range 20 { // it follows, and stays as far behind
+			require.False(t, p.usable())
+			require.Equal(t, sale.StatusPaid, p.status(t, 1))
+			p.replica.beat++
+			p.pass(t, 1, false)
+		}
+		p.pass(t, 3, true)
+		require.True(t, p.usable(), "it has caught up")
+		require.Equal(t, sale.StatusPaid, p.status(t, 1))
 	})
 }
 
