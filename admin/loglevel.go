@@ -25,6 +25,8 @@ type LogLevel interface {
 	Now() (level slog.Level, until time.Time)
 	// Set changes the level. That of the settings returns after a time, or when Set is called with it.
 	Set(level slog.Level, lasts time.Duration)
+	// Log returns a log whose lines are written whatever the level is.
+	Log() *slog.Logger
 }
 
 // logLevels answers about the level of this process's log.
@@ -59,6 +61,7 @@ func (l *logLevels) now() levelAnswer {
 }
 
 // put changes the level of this process. It works while the database is away; the log has the change then, and the trail has not.
+// No level hides who chose it.
 func (l *logLevels) put(c *call) error {
 	level, lasts, err := decodeLevel(c.body)
 	if err != nil {
@@ -67,7 +70,8 @@ func (l *logLevels) put(c *call) error {
 	before := l.now()
 	l.level.Set(level, lasts)
 	after := l.now()
-	l.log.Info("the level of the log was changed", "level", after.Level, "for", after.For, "who", c.actor.Who, "request_id",
+	log := l.level.Log()
+	log.Info("the level of the log was changed", "level", after.Level, "for", after.For, "who", c.actor.Who, "request_id",
 		c.actor.RequestID)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), noteLimit)
 	defer cancel()
@@ -75,7 +79,7 @@ func (l *logLevels) put(c *call) error {
 		Verb: sale.VerbLogLevel, Target: sale.TargetProcess(l.process), Before: before, After: after,
 	}
 	if err := l.notes.Note(ctx, change); err != nil {
-		l.log.Warn("a change of the log's level could not be written into the trail", "target", change.Target, "error", err)
+		log.Warn("a change of the log's level could not be written into the trail", "target", change.Target, "error", err)
 	}
 	return c.answer(http.StatusOK, after)
 }

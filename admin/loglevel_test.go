@@ -12,10 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/locked"
 )
 
 // fakeLevel is the level of no log.
 type fakeLevel struct {
+	said  locked.Buffer
 	mu    sync.Mutex
 	level slog.Level
 	until time.Time
@@ -34,6 +36,8 @@ func (l *fakeLevel) Set(level slog.Level, lasts time.Duration) {
 		l.until = time.Time{}
 	}
 }
+
+func (l *fakeLevel) Log() *slog.Logger { return slog.New(slog.NewJSONHandler(&l.said, nil)) }
 
 func TestTheLevelOfTheLog(t *testing.T) {
 	b := newBench(t)
@@ -86,6 +90,8 @@ func TestTheLevelChangesWhileTheDatabaseIsAway(t *testing.T) {
 	b := newBench(t)
 	b.store.set(func() { b.store.away = true })
 	require.Equal(t, "debug", b.ask("PUT", logLevelPath, `{"level":"debug"}`).is(200)["level"])
+	require.Contains(t, b.level.said.String(), `"msg":"the level of the log was changed","level":"debug"`)
+	require.Contains(t, b.level.said.String(), `"msg":"a change of the log's level could not be written into the trail"`)
 }
 
 // The listener of a process without an API checks roles as the API does, and answers with the request's id.

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -23,21 +24,32 @@ func New(w io.Writer, level slog.Level) Log {
 	l := &Level{usual: level}
 	l.least.Set(level)
 	handler := newRepeats(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: &l.least}))
-	log := slog.New(handler)
-	l.log = log
-	return Log{log, l, handler}
+	l.log = slog.New(always{handler})
+	return Log{slog.New(handler), l, handler}
 }
+
+// always is a handler of records of any level.
+type always struct{ slog.Handler }
+
+func (always) Enabled(context.Context, slog.Level) bool { return true }
+
+func (a always) WithAttrs(attrs []slog.Attr) slog.Handler { return always{a.Handler.WithAttrs(attrs)} }
+
+func (a always) WithGroup(name string) slog.Handler { return always{a.Handler.WithGroup(name)} }
 
 // Level is the least level of the lines that a log writes. Several goroutines may use it at once.
 type Level struct {
 	least slog.LevelVar
-	usual slog.Level // of the settings
-	log   *slog.Logger
+	usual slog.Level   // of the settings
+	log   *slog.Logger // whatever the level is
 
 	mu    sync.Mutex
 	until time.Time // when the usual level returns; zero: it is there
 	timer *time.Timer
 }
+
+// Log returns a log whose lines are written whatever the level is: for what is to be known about the level itself.
+func (l *Level) Log() *slog.Logger { return l.log }
 
 // Now returns the level, and when that of the settings returns; the zero time where it is there.
 func (l *Level) Now() (level slog.Level, until time.Time) {
@@ -70,10 +82,9 @@ func (l *Level) Set(level slog.Level, lasts time.Duration) {
 	l.timer = timer
 }
 
-// end returns to the level of the settings, with a line at the one of both that writes more.
+// end returns to the level of the settings, with a line.
 func (l *Level) end() {
 	before := l.least.Level()
-	l.least.Set(min(before, l.usual))
 	l.log.Info("the level of the log was changed, because its time is over", "level", strings.ToLower(l.usual.String()),
 		"before", strings.ToLower(before.String()))
 	l.least.Set(l.usual)

@@ -48,6 +48,18 @@ func TestALevelHoldsForATime(t *testing.T) {
 	})
 }
 
+// TestWhatIsSaidOfALevel is written whatever the level is, by the rules of all lines.
+func TestWhatIsSaidOfALevel(t *testing.T) {
+	var written bytes.Buffer
+	log := New(&written, slog.LevelInfo)
+	log.Level.Set(slog.LevelError, time.Hour)
+	defer log.Level.Set(slog.LevelInfo, time.Hour)
+	log.Info("news")
+	require.Empty(t, written.String())
+	log.Level.Log().With("who", "ann").WithGroup("g").Info("changed", "n", 1)
+	require.Contains(t, written.String(), `"level":"INFO","msg":"changed","who":"ann","g":{"n":1}`)
+}
+
 // TestTheEndOfALevelIsInTheLog: whoever reads the lines sees why the details stop, and where they begin again.
 func TestTheEndOfALevelIsInTheLog(t *testing.T) {
 	for usual, temporary := range map[slog.Level]slog.Level{

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -69,13 +70,21 @@ func (p *clientPair) expired(certificate *tls.Certificate) error {
 	return nil
 }
 
+// readPEM reads a file that is read again later: a pipe would be waited for, and could not be.
+func readPEM(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a regular file", path)
+	}
+	return readBounded(path, maxPEMBytes)
+}
+
 // readPair reads a certificate and its key. With an error it returns which of the two is wrong: cert or key.
 func readPair(cert, key string) (pair *tls.Certificate, part string, err error) {
-	certText, err := readBounded(cert, maxPEMBytes)
+	certText, err := readPEM(cert)
 	if err != nil {
 		return nil, "cert", err
 	}
-	keyText, err := readBounded(key, maxPEMBytes)
+	keyText, err := readPEM(key)
 	if err != nil {
 		return nil, "key", err
 	}

@@ -125,7 +125,7 @@ func (r *tlsReader) read() *tls.Config {
 
 // authorities reads the certificates by which servers are verified.
 func (r *tlsReader) authorities() *x509.CertPool {
-	text, err := readBounded(r.files.CA, maxPEMBytes)
+	text, err := readPEM(r.files.CA)
 	if err != nil {
 		r.faults.addf("%s: %v", r.name("ca"), err)
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,11 +151,15 @@ func TestTLSFilesThatCannotBeUsed(t *testing.T) {
 	own, other := ca.Client("engine", time.Now().Add(time.Hour)), ca.Client("other", time.Now().Add(time.Hour))
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	require.NoError(t, os.WriteFile(empty, []byte("nothing\n"), 0o600))
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	for _, c := range []struct {
 		name    string
 		changes map[string]string
 		fault   string
 	}{
+		{"a pipe", map[string]string{"FLASHSALE_MYSQL_TLS_CA_FILE": pipe}, "mysql.tls_ca_file: " + pipe + " is not a regular file"},
+		{"a folder", map[string]string{"FLASHSALE_REDIS_TLS_CA_FILE": os.TempDir()}, "redis.tls_ca_file: " + os.TempDir() + " is not"},
 		{"no such file", map[string]string{"FLASHSALE_REDIS_TLS_CA_FILE": "/nowhere/ca.pem"},
 			"redis.tls_ca_file: open /nowhere/ca.pem: no such file or directory"},
 		{"no certificate", map[string]string{"FLASHSALE_KAFKA_TLS_CA_FILE": empty},
@@ -165,7 +170,7 @@ func TestTLSFilesThatCannotBeUsed(t *testing.T) {
 			"mysql.tls_key_file: " + empty + " is not the key of the certificate in " + own.Cert},
 		{"another's key", map[string]string{"FLASHSALE_REDIS_TLS_KEY_FILE": other.Key},
 			"redis.tls_key_file: " + other.Key + " is not the key of the certificate in " + own.Cert},
-		{"unreadable key", map[string]string{"FLASHSALE_KAFKA_TLS_KEY_FILE": t.TempDir()}, "kafka.tls_key_file: read "},
+		{"unreadable key", map[string]string{"FLASHSALE_KAFKA_TLS_KEY_FILE": t.TempDir()}, " is not a regular file"},
 		{"certificate alone", map[string]string{"FLASHSALE_KAFKA_TLS_KEY_FILE": ""},
 			"kafka.tls_cert_file: needs kafka.tls_key_file"},
 		{"key alone", map[string]string{"FLASHSALE_REDIS_TLS_CERT_FILE": ""}, "redis.tls_key_file: needs redis.tls_cert_file"},

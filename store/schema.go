@@ -21,8 +21,9 @@ const schemaTable = "schema_versions"
 const (
 	sqlSchemaVersion = "SELECT MAX(version_id) FROM " + schemaTable
 	sqlZeroVersion   = "SELECT COUNT(*) FROM " + schemaTable + " WHERE version_id = 0"
-	sqlTooNew        = "SELECT COUNT(*) FROM " + schemaTable + " v LEFT JOIN schema_oldest o ON o.version_id = v.version_id" +
-		" WHERE v.version_id > ? AND COALESCE(o.oldest, v.version_id) > ?"
+	// The condition is no COALESCE of columns of both tables, which TiDB applies before the join (docs/compatibility.md).
+	sqlTooNew = "SELECT COUNT(*) FROM " + schemaTable + " v LEFT JOIN schema_oldest o ON o.version_id = v.version_id" +
+		" WHERE v.version_id > ? AND (o.oldest IS NULL OR o.oldest > ?)"
 	sqlMendVersions = "INSERT INTO " + schemaTable + " (version_id, is_applied) VALUES (0, 1)"
 )
 
@@ -31,7 +32,8 @@ const maxLockWaits = 12
 
 // Migrate updates the schema to this binary's version. It is repeatable. If several processes call it at once, one of them
 // migrates, and the others wait and find nothing to do. If the schema has tables with the engine's names that it did not
-// create, Migrate changes nothing and returns an error that names them.
+// create, Migrate changes nothing and returns an error that names them. The error wraps sale.ErrSchema if a newer binary has
+// migrated the schema so that this one may not run on it.
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
@@ -46,6 +48,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	err = s.checkForeign(ctx, provider.ListSources())
 	if err == nil {
 		err = s.mendVersions(ctx)
+	}
+	if err == nil {
+		err = s.refuseNewer(ctx, provider.ListSources())
 	}
 	if err == nil {
 		_, err = provider.Up(ctx)
@@ -102,15 +107,13 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}
-	sources := provider.ListSources() // sorted by version
-	wanted := sources[len(sources)-1].Version
-	var present *int64
-	err = s.db.QueryRowContext(ctx, sqlSchemaVersion).Scan(&present)
+	wanted := newest(provider.ListSources())
+	present, made, err := s.version(ctx)
 	switch {
-	case err != nil && s.dialect.fault(err) == faultNoTable:
-		return fmt.Errorf("check schema: %w: it is empty, wanted version %d: run flashsale migrate", sale.ErrSchema, wanted)
 	case err != nil:
-		return fmt.Errorf("check schema: %w", err)
+		return err
+	case !made:
+		return fmt.Errorf("check schema: %w: it is empty, wanted version %d: run flashsale migrate", sale.ErrSchema, wanted)
 	case present == nil:
 		return fmt.Errorf("check schema: %w: no migration has run, wanted version %d: run flashsale migrate", sale.ErrSchema,
 			wanted)
@@ -121,6 +124,30 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return s.checkNewer(ctx, *present, wanted)
 	}
 	return nil
+}
+
+// newest returns the version that a list of migrations, sorted by version, leads to.
+func newest(sources []*goose.Source) int64 { return sources[len(sources)-1].Version }
+
+// version returns the schema's version: nil where no migration has run. made reports whether the table of versions exists.
+func (s *Store) version(ctx context.Context) (version *int64, made bool, err error) {
+	err = s.db.QueryRowContext(ctx, sqlSchemaVersion).Scan(&version)
+	switch {
+	case err == nil:
+		return version, true, nil
+	case s.dialect.fault(err) == faultNoTable:
+		return nil, false, nil
+	}
+	return nil, false, fmt.Errorf("check schema: %w", err)
+}
+
+// refuseNewer returns an error if the schema is newer than these migrations and does not let their binary run on it.
+func (s *Store) refuseNewer(ctx context.Context, sources []*goose.Source) error {
+	present, _, err := s.version(ctx)
+	if err != nil || present == nil || *present <= newest(sources) {
+		return err
+	}
+	return s.checkNewer(ctx, *present, newest(sources))
 }
 
 // checkNewer returns nil if every migration that this binary does not know says that processes of its version may start. That

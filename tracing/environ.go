@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"os"
 	"regexp"
@@ -174,6 +175,12 @@ func checkHeaders(name string) error {
 // checkFiles checks the certificates of the collector's authority and of this process.
 func checkFiles(prefix string) error {
 	var faults []error
+	for _, part := range []string{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"} {
+		path := os.Getenv(prefix + part)
+		if info, err := os.Stat(path); path != "" && err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+			return fmt.Errorf("%s: %s is not a regular file", prefix+part, path)
+		}
+	}
 	if name := prefix + "CERTIFICATE"; os.Getenv(name) != "" {
 		text, err := os.ReadFile(os.Getenv(name))
 		if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
@@ -199,10 +206,20 @@ func checkEndpoint(name, value string) error {
 	switch {
 	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
 		return fmt.Errorf("%s: is not a URL with http or https, such as http://127.0.0.1:4318", name)
+	case !portInRange(at.Port()):
+		return fmt.Errorf("%s: has the port %s, and ports end at 65535", name, at.Port())
+	case at.RawQuery != "" || at.Fragment != "":
+		return fmt.Errorf("%s: has a query or a fragment, which is not sent", name)
 	case at.User != nil:
 		return fmt.Errorf("%s: has a user, which is not sent; use OTEL_EXPORTER_OTLP_HEADERS=authorization=Basic%%20…", name)
 	}
 	return nil
+}
+
+// portInRange reports whether a port of digits is one, or is absent.
+func portInRange(port string) bool {
+	number, err := strconv.Atoi(port)
+	return port == "" || err == nil && number > 0 && number <= math.MaxUint16
 }
 
 // samplers are the names of samplers, without the prefix of those that a parent overrules.

@@ -104,13 +104,13 @@ func (e *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.Rea
 
 // partial is how the exporters end the error of a batch that the collector took in part, or took with a remark. The type of
 // that error is internal to each of them.
-var partial = regexp.MustCompile(`^traces export: OTLP partial success: (?s:.*) \((\d+) spans rejected\)$`)
+var partial = regexp.MustCompile(`^traces export: OTLP partial success: (?s:.*) \((-?\d+) spans rejected\)$`)
 
 // lostOf returns how many spans of a batch an error means to be lost.
 func lostOf(batch int, err error) int {
 	if found := partial.FindStringSubmatch(err.Error()); found != nil {
 		if rejected, err := strconv.Atoi(found[1]); err == nil {
-			return min(rejected, batch)
+			return min(max(0, rejected), batch)
 		}
 	}
 	return batch

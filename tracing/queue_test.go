@@ -44,6 +44,7 @@ func TestPartialSuccess(t *testing.T) {
 			"some":           {1, 1, "too\nold (2 spans rejected)", "does not take spans; they are lost"},
 			"none":           {0, 0, "soon too old", "took all spans and has a remark"},
 			"without a word": {3, 3, "", "does not take spans; they are lost"},
+			"less than none": {-1, 0, "confused", "took all spans and has a remark"},
 			"more than sent": {9, 3, "confused", "does not take spans; they are lost"},
 		} {
 			t.Run(protocol+" "+name, func(t *testing.T) {
