@@ -64,8 +64,8 @@ func (l *Lag) Run(ctx context.Context) {
 // errAhead is a replica that has a later number than its primary: it does not follow this primary, or the primary went back.
 var errAhead = errors.New("the replica has a later beat than the primary, so it does not follow it")
 
-// errBack is a replica that has an earlier number than before: it was restored from a copy, or another server has its name. What it
-// proved is gone.
+// errBack is a replica that has an earlier number than before: it was restored from a copy, or another server has its name. What
+// it proved is gone.
 var errBack = errors.New("the replica has an earlier beat than before, so it has lost commits or is another server")
 
 // errDemoted is a primary that has become a replica. Its number may stand still while a new primary raises it, so it proves

@@ -190,12 +190,12 @@ func TestAReplicaThatGoesBack(t *testing.T) {
 		p := newPair(t)
 		p.primary.put(1, sale.StatusConfirmed)
 		p.pass(t, 3, true)
-		copied, copy := p.replica.beat, p.replica.orders[1]
+		beat, order := p.replica.beat, p.replica.orders[1]
 		p.primary.put(1, sale.StatusPaid)
 		p.pass(t, 40, true)
 		require.True(t, p.usable())
 		require.Equal(t, sale.StatusPaid, p.status(t, 1))
-		p.replica.beat, p.replica.orders[1] = copied, copy
+		p.replica.beat, p.replica.orders[1] = beat, order
 		require.ErrorIs(t, p.lag.look(t.Context()), errBack)
 		for range 20 { // it follows, and stays as far behind
 			require.False(t, p.usable())
