@@ -148,6 +148,15 @@ func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
 	}
 }
 
+// Topics have three copies, where the engine's own default is one.
+func TestChartMakesThreeCopiesOfATopic(t *testing.T) {
+	for values, want := range map[string]string{"": "3", "settings.kafka.replication=1": "1"} {
+		all := manifests(t, rendered(t, "minimal", "--set", values))
+		migrate := environmentOf(t, podOf(t, all["Job flashsale-migrate"]))
+		require.Equal(t, want, migrate["FLASHSALE_KAFKA_REPLICATION"], values)
+	}
+}
+
 // podOf returns the spec of the pods of a workload.
 func podOf(t *testing.T, workload object) object {
 	t.Helper()
