@@ -430,3 +430,21 @@ func TestChartRefusesWhatIsWrong(t *testing.T) {
 	require.NotZero(t, wrong.Code)
 	require.Contains(t, wrong.Stderr, "schedule x has gateways and needs gateway.autoscaling.kind keda")
 }
+
+// What Helm prints after an installation names the token that the command needs, by the Secret of the values.
+func TestNotesHaveWhatTheirCommandNeeds(t *testing.T) {
+	result := harness.Run(t, "", harness.GoTool(t, helm), nil, "install", "flashsale", "chart", "--namespace", "shop",
+		"--dry-run=client", "--values", filepath.Join("testdata", "chart", "production.yaml"))
+	require.Zero(t, result.Code, "%s", result.Stderr)
+	_, notes, found := strings.Cut(result.Stdout, "\nNOTES:\n")
+	require.True(t, found)
+	before, _, found := strings.Cut(notes, "  flashsale sale list\n")
+	require.True(t, found, notes)
+	for _, s := range settings.UsedBy("sale") {
+		if s.NeededBy("sale") {
+			require.Contains(t, before, "export "+s.Env()+"=", "the command does not start without it")
+		}
+	}
+	require.Contains(t, before, "kubectl -n shop get secret flashsale-secrets -o jsonpath='{.data.admin\\.token}' | base64 -d")
+	require.Contains(t, before, "export FLASHSALE_ADMIN_URL=http://127.0.0.1:8081\n")
+}
