@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"flashsale/settings"
+	"flashsale/test/harness"
 )
 
 const (
@@ -139,4 +141,38 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 		require.Fail(t, "a type without a schema", "%s: %s", s.Name, s.Type())
 	}
 	return form
+}
+
+// Another version of the chart leaves the pods as they are.
+func TestChartVersionRestartsNothing(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "chart")
+	require.NoError(t, os.CopyFS(folder, os.DirFS("chart")))
+	about := filepath.Join(folder, "Chart.yaml")
+	other := strings.Replace(read(t, about), "\nversion: 0.1.0\n", "\nversion: 9.9.9\n", 1)
+	require.NoError(t, os.WriteFile(about, []byte(other), 0o600))
+	for _, set := range valueSets {
+		result := harness.Run(t, "", harness.GoTool(t, helm), nil, "template", "flashsale", folder, "--namespace", "shop",
+			"--values", filepath.Join("testdata", "chart", set+".yaml"))
+		require.Zero(t, result.Code, "%s", result.Stderr)
+		require.Contains(t, result.Stdout, "helm.sh/chart: flashsale-9.9.9", "the objects have it")
+		before, after := podTemplates(t, manifests(t, rendered(t, set))), podTemplates(t, manifests(t, result.Stdout))
+		require.GreaterOrEqual(t, len(before), 4, "gateway, settle, migrate, guard")
+		require.Equal(t, before, after, set)
+	}
+}
+
+// podTemplates returns what the pods of a rendered chart are made of, labels and all.
+func podTemplates(t *testing.T, all map[string]object) map[string]object {
+	t.Helper()
+	templates := map[string]object{}
+	for key, one := range all {
+		switch one["kind"] {
+		case "Deployment", "Rollout", "Job":
+			templates[key] = at[object](t, one, "spec", "template")
+		}
+		if key == "AnalysisTemplate flashsale-armed" {
+			templates[key] = at[object](t, one, "spec", "metrics", 0, "provider", "job", "spec", "template")
+		}
+	}
+	return templates
 }

@@ -12,10 +12,16 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{- define "flashsale.labels" -}}
+{{/* Labels of pods. None has the version of the chart or of the image: a change of a pod's labels restarts it. */}}
+{{- define "flashsale.podLabels" -}}
 {{ include "flashsale.selector" . }}
-app.kubernetes.io/version: {{ include "flashsale.tag" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{/* Labels of objects. */}}
+{{- define "flashsale.labels" -}}
+{{ include "flashsale.podLabels" . }}
+app.kubernetes.io/version: {{ include "flashsale.tag" .root | quote }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
