@@ -3,14 +3,17 @@ package deploy_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"flashsale/settings"
 	"flashsale/test/harness"
@@ -95,7 +98,28 @@ func TestChartSchemaFollowsTheSettings(t *testing.T) {
 	properties := at[object](t, schema, "properties")
 	properties["settings"] = strict(sections)
 	at[object](t, properties, "secrets", "properties", "keys", "items")["enum"] = keys
+	var values object
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "chart/values.yaml")), &values))
+	requireDefaults(t, schema, values)
 	kept(t, chartSchema, indented(t, schema))
+}
+
+// requireDefaults lets an object of the schema require the members that have a default in the values: Helm deletes one that is
+// null, and the templates would read nothing. They take an empty one for nothing, and a process without a limit or a request, and
+// a setting has the engine's default.
+func requireDefaults(t *testing.T, schema, values object) {
+	t.Helper()
+	required := []string{}
+	for name, value := range values {
+		if !slices.Contains([]string{"", "[]", "map[]"}, fmt.Sprint(value)) {
+			required = append(required, name)
+		}
+		if member, is := value.(object); is && len(member) > 0 && name != "settings" && name != "resources" {
+			requireDefaults(t, at[object](t, schema, "properties", name), member)
+		}
+	}
+	slices.Sort(required)
+	schema["required"] = required
 }
 
 // strict is an object of the schema that takes no other members.
@@ -107,6 +131,13 @@ var (
 	numbers = regexp.MustCompile(`^([0-9]+) to ([0-9]+)$`)
 	choices = regexp.MustCompile(`^one of (.+) and (\S+)$`)
 )
+
+const octet = `(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
+
+// networkPattern is the form of a network: an address of IPv4 or IPv6, and the length of its prefix unless it is that address
+// alone.
+const networkPattern = `^(` + octet + `(\.` + octet + `){3}(/(3[0-2]|[12]?[0-9]))?|` +
+	`[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$`
 
 // schemaOf returns the schema of a setting. The engine checks what a schema cannot say, such as bounds of durations.
 func schemaOf(t *testing.T, s settings.Setting) object {
@@ -126,8 +157,10 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 		form["type"], form["pattern"] = "string", `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
 	case "true or false":
 		form["type"] = "boolean"
-	case "list", "networks":
+	case "list":
 		form["type"], form["items"] = "array", object{"type": "string", "pattern": "^[^,]+$"}
+	case "networks":
+		form["type"], form["items"] = "array", object{"type": "string", "pattern": networkPattern}
 	case "text":
 		form["type"] = "string"
 		if hit := choices.FindStringSubmatch(s.Range()); hit != nil {
