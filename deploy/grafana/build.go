@@ -92,7 +92,8 @@ func dashboard(uid, title, says string, more []Variable, views ...view) Dashboar
 		}
 		for k, q := range v.queries {
 			p.Targets = append(p.Targets, Target{
-				RefID: string(rune('A' + k)), Datasource: prometheus, Expr: inNamespace(q.expr), LegendFormat: q.legend, Range: true,
+				RefID: string(rune('A' + k)), Datasource: prometheus, Expr: inNamespace(q.expr), LegendFormat: q.legend,
+				Range: true,
 			})
 		}
 		d.Panels = append(d.Panels, p)
