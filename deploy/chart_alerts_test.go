@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -175,4 +176,25 @@ func TestChartAlertsKnowTheirInstallation(t *testing.T) {
 		}
 	}
 	promtoolTests(t, []string{rules}, others)
+}
+
+// The base URL goes before the runbook of each alert, with one slash between them, and the command of the page does the same for
+// those who load the file of the alerts.
+func TestChartPrefixesRunbooks(t *testing.T) {
+	const base = "https://wiki.example/flashsale/"
+	for given, prefix := range map[string]string{"": "", base: base, strings.TrimSuffix(base, "/"): base} {
+		all := manifests(t, rendered(t, "minimal", "--set", "metrics.rules=true,metrics.runbooks="+given))
+		for _, group := range at[[]any](t, all["PrometheusRule flashsale"], "spec", "groups") {
+			for _, rule := range at[[]any](t, group, "rules") {
+				want := prefix + "docs/operations.md#" + strings.ToLower(at[string](t, rule, "alert"))
+				require.Equal(t, want, at[string](t, rule, "annotations", "runbook_url"))
+			}
+		}
+	}
+	command := regexp.MustCompile(`(?m)^sed '(.+)' deploy/(alerts/.+)$`)
+	found := command.FindStringSubmatch(read(t, filepath.Join("..", "docs", "operations.md")))
+	require.NotNil(t, found)
+	edited, err := exec.Command("sed", found[1], found[2]).Output()
+	require.NoError(t, err)
+	require.Equal(t, strings.ReplaceAll(read(t, alertSource), "runbook_url: ", "runbook_url: "+base), string(edited))
 }

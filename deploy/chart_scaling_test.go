@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -121,6 +122,15 @@ func TestExamplesSendAShareOfTheTraces(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, traced, "production has traces")
+}
+
+// The page says how to get the Helm of these tests.
+func TestPageHasTheHelmOfTheTests(t *testing.T) {
+	page := read(t, filepath.Join("..", "docs", "kubernetes.md"))
+	require.Contains(t, page, "`go run "+helm+"`")
+	require.Contains(t, page, "`go install "+helm+"`")
+	_, version, _ := strings.Cut(helm, "@v")
+	require.Contains(t, page, "The tests render it with Helm "+version+" ")
 }
 
 // The page gives the flag by which Helm takes back the fields that the plugin has written, and Helm knows it.

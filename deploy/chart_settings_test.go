@@ -3,15 +3,20 @@ package deploy_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"flashsale/settings"
+	"flashsale/test/harness"
 )
 
 const (
@@ -93,7 +98,28 @@ func TestChartSchemaFollowsTheSettings(t *testing.T) {
 	properties := at[object](t, schema, "properties")
 	properties["settings"] = strict(sections)
 	at[object](t, properties, "secrets", "properties", "keys", "items")["enum"] = keys
+	var values object
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "chart/values.yaml")), &values))
+	requireDefaults(t, schema, values)
 	kept(t, chartSchema, indented(t, schema))
+}
+
+// requireDefaults lets an object of the schema require the members that have a default in the values: Helm deletes one that is
+// null, and the templates would read nothing. They take an empty one for nothing, and a process without a limit or a request, and
+// a setting has the engine's default.
+func requireDefaults(t *testing.T, schema, values object) {
+	t.Helper()
+	required := []string{}
+	for name, value := range values {
+		if !slices.Contains([]string{"", "[]", "map[]"}, fmt.Sprint(value)) {
+			required = append(required, name)
+		}
+		if member, is := value.(object); is && len(member) > 0 && name != "settings" && name != "resources" {
+			requireDefaults(t, at[object](t, schema, "properties", name), member)
+		}
+	}
+	slices.Sort(required)
+	schema["required"] = required
 }
 
 // strict is an object of the schema that takes no other members.
@@ -105,6 +131,13 @@ var (
 	numbers = regexp.MustCompile(`^([0-9]+) to ([0-9]+)$`)
 	choices = regexp.MustCompile(`^one of (.+) and (\S+)$`)
 )
+
+const octet = `(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
+
+// networkPattern is the form of a network: an address of IPv4 or IPv6, and the length of its prefix unless it is that address
+// alone.
+const networkPattern = `^(` + octet + `(\.` + octet + `){3}(/(3[0-2]|[12]?[0-9]))?|` +
+	`[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$`
 
 // schemaOf returns the schema of a setting. The engine checks what a schema cannot say, such as bounds of durations.
 func schemaOf(t *testing.T, s settings.Setting) object {
@@ -124,8 +157,10 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 		form["type"], form["pattern"] = "string", `^([0-9]+(\.[0-9]+)?(h|m|s|ms|us|µs|ns))+$`
 	case "true or false":
 		form["type"] = "boolean"
-	case "list", "networks":
+	case "list":
 		form["type"], form["items"] = "array", object{"type": "string", "pattern": "^[^,]+$"}
+	case "networks":
+		form["type"], form["items"] = "array", object{"type": "string", "pattern": networkPattern}
 	case "text":
 		form["type"] = "string"
 		if hit := choices.FindStringSubmatch(s.Range()); hit != nil {
@@ -139,4 +174,38 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 		require.Fail(t, "a type without a schema", "%s: %s", s.Name, s.Type())
 	}
 	return form
+}
+
+// Another version of the chart leaves the pods as they are.
+func TestChartVersionRestartsNothing(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "chart")
+	require.NoError(t, os.CopyFS(folder, os.DirFS("chart")))
+	about := filepath.Join(folder, "Chart.yaml")
+	other := strings.Replace(read(t, about), "\nversion: 0.1.0\n", "\nversion: 9.9.9\n", 1)
+	require.NoError(t, os.WriteFile(about, []byte(other), 0o600))
+	for _, set := range valueSets {
+		result := harness.Run(t, "", harness.GoTool(t, helm), nil, "template", "flashsale", folder, "--namespace", "shop",
+			"--values", filepath.Join("testdata", "chart", set+".yaml"))
+		require.Zero(t, result.Code, "%s", result.Stderr)
+		require.Contains(t, result.Stdout, "helm.sh/chart: flashsale-9.9.9", "the objects have it")
+		before, after := podTemplates(t, manifests(t, rendered(t, set))), podTemplates(t, manifests(t, result.Stdout))
+		require.GreaterOrEqual(t, len(before), 4, "gateway, settle, migrate, guard")
+		require.Equal(t, before, after, set)
+	}
+}
+
+// podTemplates returns what the pods of a rendered chart are made of, labels and all.
+func podTemplates(t *testing.T, all map[string]object) map[string]object {
+	t.Helper()
+	templates := map[string]object{}
+	for key, one := range all {
+		switch one["kind"] {
+		case "Deployment", "Rollout", "Job":
+			templates[key] = at[object](t, one, "spec", "template")
+		}
+		if key == "AnalysisTemplate flashsale-armed" {
+			templates[key] = at[object](t, one, "spec", "metrics", 0, "provider", "job", "spec", "template")
+		}
+	}
+	return templates
 }

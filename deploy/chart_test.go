@@ -132,7 +132,7 @@ func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join([]string{
 		"migrate: {deadlineSeconds: 1000000}", "metrics: {prometheus: \"http://p\"}",
-		"gateway: {replicas: 1000000}", "settle: {replicas: 1000000}"}, "\n")), 0o600))
+		"gateway: {replicas: 1000000}"}, "\n")), 0o600))
 	text = rendered(t, "minimal", "--values", file)
 	require.NotRegexp(t, exponent, text)
 	require.Equal(t, 1_000_000, at[int](t, manifests(t, text)["Job flashsale-migrate"], "spec", "activeDeadlineSeconds"))
@@ -145,6 +145,15 @@ func TestChartWritesNumbersAsSettingsReadThem(t *testing.T) {
 	for process, threshold := range map[string]string{"gateway": "threshold", "settle": "lagThreshold"} {
 		trigger := at[object](t, manifests(t, text)["ScaledObject flashsale-"+process], "spec", "triggers", 0, "metadata")
 		require.Equal(t, "1000000", trigger[threshold])
+	}
+}
+
+// Topics have three copies, where the engine's own default is one.
+func TestChartMakesThreeCopiesOfATopic(t *testing.T) {
+	for values, want := range map[string]string{"": "3", "settings.kafka.replication=1": "1"} {
+		all := manifests(t, rendered(t, "minimal", "--set", values))
+		migrate := environmentOf(t, podOf(t, all["Job flashsale-migrate"]))
+		require.Equal(t, want, migrate["FLASHSALE_KAFKA_REPLICATION"], values)
 	}
 }
 
@@ -360,60 +369,20 @@ func TestCanaryIsColouredByItsVersion(t *testing.T) {
 	require.Equal(t, colour, at[[]any](t, rule, "backendRefs", 0, "filters", 0, "responseHeaderModifier", "set"))
 }
 
-// refusals are values that the chart refuses, with what its message names.
-var refusals = map[string][]string{
-	"settings.gateway.max_conections=5":          {"settings", "gateway", "max_conections"},
-	"settings.gatway.max_connections=5":          {"settings", "gatway"},
-	"settings.gateway.max_connections=0":         {"max_connections", "minimum"},
-	"settings.gateway.max_connections=10000001":  {"max_connections", "maximum"},
-	"settings.log.level=loud":                    {"log", "level"},
-	"settings.gateway.shutdown_timeout=20":       {"shutdown_timeout"},
-	"settings.mysql.dsn=secret":                  {"settings", "mysql"},
-	"settings.redis.tls=yes":                     {"redis", "tls"},
-	"settings.redis.addrs=null":                  {"settings", "redis", "addrs"},
-	"secrets.keys={mysql.dsn,auth.hs256_secret}": {"secrets.keys", "needs admin.token"},
-	"secrets.keys={nonsense}":                    {"secrets", "keys"},
-	"gateway.replica=2":                          {"gateway", "replica"},
-	"gateway.autoscaling.kind=vpa":               {"gateway", "autoscaling", "kind"},
-	"settle.autoscaling.min=0":                   {"settle", "autoscaling", "min"},
-	"settle.autoscaling.max=9":                   {"settle.autoscaling.max is 9 and kafka.partitions 8"},
-	"gateway.autoscaling.min=20":                 {"gateway.autoscaling.min is above gateway.autoscaling.max"},
-	"gateway.autoscaling.kind=keda":              {"metrics.prometheus"},
-	"settings.gateway.max_connections=30000":     {"max_connections is 30000", "limits.memory 1Gi is enough for"},
-	"settings.gateway.max_connections=null":      {"max_connections is 100000", "limits.memory 1Gi"},
-	"gateway.autoscaling.kind=keda,metrics.prometheus=http://p,gateway.autoscaling.connections=24001": {
-		"gateway.autoscaling.connections is above settings.gateway.max_connections"},
-	"canary.enabled=true":                                        {"canary.enabled needs route.enabled"},
-	"route.enabled=true":                                         {"route.parentRefs"},
-	"networkPolicy.enabled=true":                                 {"networkPolicy.stores"},
-	"settings.kafka.sasl_mechanism=PLAIN":                        {"secrets.keys", "kafka.sasl_password"},
-	"files[0].name=ca":                                           {"files ca"},
-	"schedule[0].name=x":                                         {"schedule"},
-	"image.pullPolicy=Sometimes":                                 {"image", "pullPolicy"},
-	"rolloutGuard.within=soon":                                   {"rolloutGuard", "within"},
-	"metrics.prometheus=prometheus:9090":                         {"metrics", "prometheus"},
-	"environment.PATH=x":                                         {"environment", "PATH"},
-	"imagee.tag=1":                                               {"imagee"},
-	"gateway.resources.requests.cpu=lots":                        {"gateway", "resources", "requests", "cpu"},
-	"canary.steps[0].weight=100,canary.steps[0].pause=forever":   {"canary", "steps"},
-	"settings.kafka.sasl_mechanism=GSSAPI":                       {"kafka", "sasl_mechanism"},
-	"gateway.trafficDistribution=Local":                          {"gateway", "trafficDistribution"},
-	"settings.auth.hs256_secret=0123456789abcdef0123456789abcde": {"settings", "auth", "hs256_secret"},
-}
-
-func TestChartRefusesWhatIsWrong(t *testing.T) {
-	for values, names := range refusals {
-		result := render(t, "minimal", "--set", values)
-		require.NotZero(t, result.Code, values)
-		for _, name := range names {
-			require.Contains(t, result.Stderr, name, values)
+// What Helm prints after an installation names the token that the command needs, by the Secret of the values.
+func TestNotesHaveWhatTheirCommandNeeds(t *testing.T) {
+	result := harness.Run(t, "", harness.GoTool(t, helm), nil, "install", "flashsale", "chart", "--namespace", "shop",
+		"--dry-run=client", "--values", filepath.Join("testdata", "chart", "production.yaml"))
+	require.Zero(t, result.Code, "%s", result.Stderr)
+	_, notes, found := strings.Cut(result.Stdout, "\nNOTES:\n")
+	require.True(t, found)
+	before, _, found := strings.Cut(notes, "  flashsale sale list\n")
+	require.True(t, found, notes)
+	for _, s := range settings.UsedBy("sale") {
+		if s.NeededBy("sale") {
+			require.Contains(t, before, "export "+s.Env()+"=", "the command does not start without it")
 		}
 	}
-	alone := harness.Run(t, "", harness.GoTool(t, helm), nil, "template", "flashsale", "chart")
-	require.NotZero(t, alone.Code)
-	require.Contains(t, alone.Stderr, "settings.redis.addrs")
-	wrong := render(t, "minimal", "--set",
-		"schedule[0].name=x,schedule[0].timezone=UTC,schedule[0].start=0 1 * * *,schedule[0].end=0 2 * * *,schedule[0].gateway=4")
-	require.NotZero(t, wrong.Code)
-	require.Contains(t, wrong.Stderr, "schedule x has gateways and needs gateway.autoscaling.kind keda")
+	require.Contains(t, before, "kubectl -n shop get secret flashsale-secrets -o jsonpath='{.data.admin\\.token}' | base64 -d")
+	require.Contains(t, before, "export FLASHSALE_ADMIN_URL=http://127.0.0.1:8081\n")
 }

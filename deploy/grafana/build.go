@@ -1,6 +1,10 @@
 package grafana
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 // Sizes of a panel: two beside each other.
 const (
@@ -8,6 +12,9 @@ const (
 	panelWidth  = 12
 	rowWidth    = 24
 )
+
+// tag is what all dashboards have, and by which each links to the others.
+const tag = "flashsale"
 
 // prometheus is the data source that the variable of each dashboard chooses.
 var prometheus = Datasource{Type: "prometheus", UID: "${datasource}"}
@@ -37,15 +44,39 @@ func quantiles(histogram, matchers, by string) []query {
 	return []query{{ask("0.5"), "p50" + legend}, {ask("0.99"), "p99" + legend}}
 }
 
-// dashboard places views two in a row, and gives the panels their ids.
+// series is the name of a series in a query, with the bracket of its matchers where it has some.
+var series = regexp.MustCompile(`\b(?:(?:flashsale|go|process)_\w+\{?|up\{)`)
+
+// inNamespace gives every series of a query the matcher of the namespaces that the reader chooses. Those of all namespaces (.*)
+// include the series without that label.
+func inNamespace(expr string) string {
+	return series.ReplaceAllStringFunc(expr, func(name string) string {
+		if bare, more := strings.CutSuffix(name, "{"); more {
+			return bare + `{namespace=~"$namespace",`
+		}
+		return name + `{namespace=~"$namespace"}`
+	})
+}
+
+// dashboard places views two in a row, and gives the panels their ids. Its variables are the data source, the namespaces that
+// tell installations apart, and more of its own, whose values are those in these namespaces.
 func dashboard(uid, title, says string, more []Variable, views ...view) Dashboard {
 	zero := 0.0
+	variables := []Variable{
+		{Name: "datasource", Label: "Prometheus", Type: "datasource", Query: "prometheus", Refresh: 1},
+		choice("namespace", "Namespace", "flashsale_build_info"),
+	}
+	for _, v := range more {
+		v.Query = inNamespace(v.Query)
+		variables = append(variables, v)
+	}
 	d := Dashboard{
-		UID: uid, Title: title, Description: says, Tags: []string{"flashsale"}, SchemaVersion: 39, Version: 1, Editable: true,
+		UID: uid, Title: title, Description: says, Tags: []string{tag}, SchemaVersion: 39, Version: 1, Editable: true,
 		GraphTooltip: 1, Refresh: "5s", Timezone: "browser", Time: TimeRange{From: "now-15m", To: "now"},
-		Templating: Templating{List: append([]Variable{{
-			Name: "datasource", Label: "Prometheus", Type: "datasource", Query: "prometheus", Refresh: 1,
-		}}, more...)},
+		Templating: Templating{List: variables},
+		Links: []Link{{
+			Type: "dashboards", Title: "flashsale", Tags: []string{tag}, IncludeVars: true, KeepTime: true,
+		}},
 	}
 	for i, v := range views {
 		p := Panel{
@@ -61,7 +92,8 @@ func dashboard(uid, title, says string, more []Variable, views ...view) Dashboar
 		}
 		for k, q := range v.queries {
 			p.Targets = append(p.Targets, Target{
-				RefID: string(rune('A' + k)), Datasource: prometheus, Expr: q.expr, LegendFormat: q.legend, Range: true,
+				RefID: string(rune('A' + k)), Datasource: prometheus, Expr: inNamespace(q.expr), LegendFormat: q.legend,
+				Range: true,
 			})
 		}
 		d.Panels = append(d.Panels, p)

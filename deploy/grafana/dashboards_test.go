@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,49 @@ func TestQueriesUseKnownVariables(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Each dashboard shows one installation of several in a Prometheus: every series of every query, and of the other variables, is
+// of the chosen namespaces. All of them include series without the label.
+func TestQueriesKeepInstallationsApart(t *testing.T) {
+	const matcher = `{namespace=~"$namespace"`
+	aside := regexp.MustCompile(`\bby \([^)]*\)|\[[^\]]*\]`)
+	name := regexp.MustCompile(`([a-zA-Z_]\w*)\s*(\{[^}]*\}|\()?`)
+	check := func(expr string) {
+		found := 0
+		for _, hit := range name.FindAllStringSubmatch(aside.ReplaceAllString(expr, ""), -1) {
+			if hit[2] != "(" && hit[1] != "or" {
+				require.Regexp(t, "^"+regexp.QuoteMeta(matcher)+"[,}]", hit[2], "%s in %s", hit[1], expr)
+				found++
+			}
+		}
+		require.Positive(t, found, expr)
+	}
+	for file, d := range Dashboards() {
+		chosen := d.Templating.List[1]
+		require.Equal(t, "label_values(flashsale_build_info, namespace)", chosen.Query, file)
+		require.Equal(t, "namespace", chosen.Name, file)
+		require.True(t, chosen.Multi && chosen.IncludeAll && chosen.AllValue == ".*", file)
+		for _, v := range d.Templating.List[2:] {
+			of, _, found := strings.Cut(strings.TrimPrefix(v.Query, "label_values("), ", ")
+			require.True(t, found, v.Query)
+			check(of)
+		}
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				check(target.Expr)
+			}
+		}
+	}
+}
+
+// Each dashboard links to all that have its tag, with the reader's choices.
+func TestDashboardsLinkToEachOther(t *testing.T) {
+	for file, d := range Dashboards() {
+		require.Len(t, d.Links, 1, file)
+		require.Equal(t, d.Tags, d.Links[0].Tags, file)
+		require.True(t, d.Links[0].Type == "dashboards" && d.Links[0].IncludeVars && d.Links[0].KeepTime, file)
 	}
 }
 

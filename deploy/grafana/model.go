@@ -14,7 +14,17 @@ type Dashboard struct {
 	Timezone      string     `json:"timezone"`
 	Time          TimeRange  `json:"time"`
 	Templating    Templating `json:"templating"`
+	Links         []Link     `json:"links"`
 	Panels        []Panel    `json:"panels"`
+}
+
+// Link is a row of links above the panels, to every dashboard with all its tags.
+type Link struct {
+	Type        string   `json:"type"` // dashboards: by tags
+	Title       string   `json:"title"`
+	Tags        []string `json:"tags"`
+	IncludeVars bool     `json:"includeVars"` // the reader's choices go along
+	KeepTime    bool     `json:"keepTime"`
 }
 
 // TimeRange is the time that a dashboard shows when it is opened.

@@ -58,8 +58,8 @@ func dashboards(t *testing.T) (queries []dashboardQuery, variables []string) {
 }
 
 // prometheusOf starts a Prometheus with the configuration of deploy/prometheus, which scrapes the processes of the stack each
-// second.
-func prometheusOf(s *stack, flags ...string) (url string) {
+// second. The targets have the label of a namespace unless it is empty.
+func prometheusOf(s *stack, namespace string, flags ...string) (url string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../../deploy/prometheus/prometheus.yaml")
 	require.NoError(s.t, err)
@@ -70,11 +70,18 @@ func prometheusOf(s *stack, flags ...string) (url string) {
 		Labels  map[string]string `json:"labels"`
 	}
 	var targets []target
+	add := func(process, address string) {
+		labels := map[string]string{"process": process}
+		if namespace != "" {
+			labels["namespace"] = namespace
+		}
+		targets = append(targets, target{[]string{address}, labels})
+	}
 	for _, g := range s.Gateways {
-		targets = append(targets, target{[]string{g.Operators}, map[string]string{"process": "gateway"}})
+		add("gateway", g.Operators)
 	}
 	for _, w := range s.Settles {
-		targets = append(targets, target{[]string{w.Listen}, map[string]string{"process": "settle"}})
+		add("settle", w.Listen)
 	}
 	list, err := json.Marshal(targets)
 	require.NoError(s.t, err)
@@ -137,14 +144,16 @@ func watchedStack(t *testing.T) *stack {
 }
 
 // Every query of every panel has numbers on a Prometheus that has scraped a rush, also on one that ingests native histograms;
-// every rule can be evaluated, and a rush that goes well raises no alert.
+// every rule can be evaluated, and a rush that goes well raises no alert. One Prometheus gives its series a namespace, which the
+// reader chooses; the series of the other have none, and all namespaces show them.
 func TestDashboardsShowARush(t *testing.T) {
 	s := watchedStack(t).run(2, 1)
 	s.open("rush", lasting(phone(500)))
 	s.used(1)
 	servers := map[string]string{
-		"classic": prometheusOf(s), "native": prometheusOf(s, "--enable-feature=native-histograms"),
+		"classic": prometheusOf(s, ""), "native": prometheusOf(s, "shop", "--enable-feature=native-histograms"),
 	}
+	namespaces := map[string]string{"classic": ".*", "native": "shop"}
 	began := time.Now()
 	rush := s.Command("load", "rush", "--rate", "200", "--repeat", "0.3", "--buyers", "2000", "--sale", "rush", "--sku", "phone",
 		"--url", "http://"+s.Gateways[0].Buyers+",http://"+s.Gateways[1].Buyers)
@@ -152,8 +161,9 @@ func TestDashboardsShowARush(t *testing.T) {
 	const bucket = "flashsale_http_request_duration_seconds_bucket"
 	require.Zero(t, samples(t, servers["native"], bucket, began), "only the native form of a histogram that has both")
 	queries, variables := dashboards(t)
-	values := strings.NewReplacer("$sale", "rush", "$instance", ".*", "$__rate_interval", "10s")
 	for name, prometheus := range servers {
+		values := strings.NewReplacer("$sale", "rush", "$instance", ".*", "$__rate_interval", "10s",
+			"$namespace", namespaces[name])
 		for _, q := range queries {
 			expr := values.Replace(q.expr)
 			assert.Eventually(t, func() bool { return samples(t, prometheus, expr, began) > 0 }, 20*time.Second,
@@ -163,7 +173,12 @@ func TestDashboardsShowARush(t *testing.T) {
 			hit := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`).FindStringSubmatch(variable)
 			require.NotNil(t, hit, variable)
 			var labels []string
-			askPrometheus(t, prometheus+"/api/v1/label/"+hit[2]+"/values", url.Values{"match[]": {hit[1]}}, &labels)
+			of := url.Values{"match[]": {values.Replace(hit[1])}}
+			askPrometheus(t, prometheus+"/api/v1/label/"+hit[2]+"/values", of, &labels)
+			if hit[2] == "namespace" && name == "classic" {
+				assert.Empty(t, labels, "no series has the label")
+				continue
+			}
 			assert.NotEmpty(t, labels, variable)
 		}
 		checkRules(t, prometheus)

@@ -12,15 +12,27 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{- define "flashsale.labels" -}}
+{{/* Labels of pods. None has the version of the chart or of the image: a change of a pod's labels restarts it. */}}
+{{- define "flashsale.podLabels" -}}
 {{ include "flashsale.selector" . }}
-app.kubernetes.io/version: {{ include "flashsale.tag" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{/* Labels of objects. */}}
+{{- define "flashsale.labels" -}}
+{{ include "flashsale.podLabels" . }}
+app.kubernetes.io/version: {{ include "flashsale.tag" .root | quote }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "flashsale.tag" -}}
 {{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The image of all processes. A digest says which one it is, whatever the tag points to. */}}
+{{- define "flashsale.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ include "flashsale.tag" . }}{{ end }}
 {{- end }}
 
 {{- define "flashsale.account" -}}
@@ -45,6 +57,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}
 {{- end }}
 {{- end }}
+{{- include "flashsale.checkListeners" . }}
+{{- include "flashsale.checkFiles" . }}
+{{- include "flashsale.checkImage" . }}
 {{- if and $v.canary.enabled (not $v.route.enabled) }}
 {{- fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}
 {{- end }}
@@ -67,6 +82,10 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if gt (int $v.settle.autoscaling.max) $partitions }}
 {{- $most := int $v.settle.autoscaling.max }}
 {{- fail (printf "settle.autoscaling.max is %d and kafka.partitions %d: a further process has no partition" $most $partitions) }}
+{{- end }}
+{{- if and (eq $v.settle.autoscaling.kind "none") (gt (int $v.settle.replicas) $partitions) }}
+{{- fail (printf "settle.replicas is %d and kafka.partitions %d: a further process has no partition" (int $v.settle.replicas)
+  $partitions) }}
 {{- end }}
 {{- if and (eq $v.gateway.autoscaling.kind "keda") (not $v.metrics.prometheus) }}
 {{- fail "metrics.prometheus: gateway.autoscaling.kind keda reads the connections from it" }}

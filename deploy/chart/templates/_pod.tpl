@@ -28,7 +28,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{- define "flashsale.containerSecurity" -}}
-image: {{ printf "%s:%s" .Values.image.repository (include "flashsale.tag" .) | quote }}
+image: {{ include "flashsale.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   allowPrivilegeEscalation: false

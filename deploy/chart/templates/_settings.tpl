@@ -78,7 +78,7 @@
 {{- define "flashsale.servingEnvironment" -}}
 {{ include "flashsale.environment" . | trim }}
 {{- $memory := include "flashsale.memory" . }}
-{{- if and $memory (not (hasKey .root.Values.environment "GOMEMLIMIT")) }}
+{{- if and $memory (not (hasKey (.root.Values.environment | default dict) "GOMEMLIMIT")) }}
 - name: GOMEMLIMIT
   value: {{ $memory | quote }}
 {{- end }}

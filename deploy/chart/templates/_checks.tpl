@@ -1,0 +1,55 @@
+{{/* Listeners that probes and Services reach, and that do not take each other's port. */}}
+{{- define "flashsale.checkListeners" -}}
+{{- range $name := list "gateway.listen" "admin.listen" "settle.listen" }}
+{{- $address := include "flashsale.setting" (dict "root" $ "name" $name) }}
+{{- $port := include "flashsale.port" (dict "root" $ "name" $name) }}
+{{- if or (not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\])?:[1-9][0-9]{0,4}$" $address)) (gt (int $port) 65535) }}
+{{- fail (printf "settings.%s is %s: probes and Services reach only a port of every address, such as :8080" $name $address) }}
+{{- end }}
+{{- end }}
+{{- $buyers := include "flashsale.port" (dict "root" . "name" "gateway.listen") }}
+{{- if eq $buyers (include "flashsale.port" (dict "root" . "name" "admin.listen")) }}
+{{- fail (printf "settings.gateway.listen and settings.admin.listen both have port %s, which one listener of a pod takes" $buyers) }}
+{{- end }}
+{{- end }}
+
+{{/* Folders of files, each of which is mounted once, and what settings and variables name in them. */}}
+{{- define "flashsale.checkFiles" -}}
+{{- $names := list }}
+{{- range .Values.files }}
+{{- if or (has .name $names) (eq .name "secrets") }}
+{{- fail (printf "files: the name %s is taken; each needs one of its own, and secrets has those of secrets.name" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- $paths := dict }}
+{{- range (.Files.Get "files/settings.json" | fromJson).settings }}
+{{- $_ := set $paths (printf "settings.%s" .name) (include "flashsale.given" (dict "root" $ "name" .name)) }}
+{{- end }}
+{{- range $name, $value := .Values.environment }}
+{{- $_ := set $paths (printf "environment.%s" $name) $value }}
+{{- end }}
+{{- range $key, $path := $paths }}
+{{- if hasPrefix "/etc/flashsale/files/" $path }}
+{{- $parts := splitList "/" (trimPrefix "/etc/flashsale/files/" $path) }}
+{{- if not (has (first $parts) $names) }}
+{{- fail (printf "%s is %s, and files has no name %s" $key $path (first $parts)) }}
+{{- end }}
+{{- if not (rest $parts | join "/") }}
+{{- fail (printf "%s is %s, a folder of files: name the file in it" $key $path) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The image: a tag that is one, and a colour for the canary. */}}
+{{- define "flashsale.checkImage" -}}
+{{- $image := .Values.image }}
+{{- if and $image.tag (not (regexMatch "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$" $image.tag)) }}
+{{- fail (printf "image.tag is %s: a tag has up to 63 letters, digits and ._-; a digest (sha256:...) belongs in image.digest"
+  $image.tag) }}
+{{- end }}
+{{- if and .Values.canary.enabled $image.digest (not $image.tag) }}
+{{- fail "image.tag: a canary needs it beside image.digest, because the value of canary.header is the tag" }}
+{{- end }}
+{{- end }}
