@@ -45,11 +45,26 @@
 {{/* The image: a tag that is one, and a colour for the canary. */}}
 {{- define "flashsale.checkImage" -}}
 {{- $image := .Values.image }}
-{{- if and $image.tag (not (regexMatch "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$" $image.tag)) }}
-{{- fail (printf "image.tag is %s: a tag has up to 63 letters, digits and ._-; a digest (sha256:...) belongs in image.digest"
-  $image.tag) }}
+{{- if and $image.tag (not (regexMatch "^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$" $image.tag)) }}
+{{- fail (printf "image.tag is %s: a tag, which is also a label, has up to 63 letters, digits and ._-, none of ._- at its ends; %s"
+  $image.tag "a digest (sha256:...) belongs in image.digest") }}
 {{- end }}
 {{- if and .Values.canary.enabled $image.digest (not $image.tag) }}
 {{- fail "image.tag: a canary needs it beside image.digest, because the value of canary.header is the tag" }}
+{{- end }}
+{{- end }}
+
+{{/* Names that all objects get from the release. A Service may begin with a digit from Kubernetes 1.37 on; none has a dot. */}}
+{{- define "flashsale.checkRelease" -}}
+{{- $old := semverCompare "<1.37.0-0" .Capabilities.KubeVersion.Version }}
+{{- if contains "." .Release.Name }}
+{{- fail (printf "the release is named %s: choose a name without a dot, because Services have it in theirs" .Release.Name) }}
+{{- end }}
+{{- if and $old (regexMatch "^[0-9]" .Release.Name) }}
+{{- fail (printf "the release is named %s: choose a name that begins with a letter, because Services have it in theirs, and %s"
+  .Release.Name "Kubernetes before 1.37 takes no Service that begins with a digit") }}
+{{- end }}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .Release.Namespace) }}
+{{- fail (printf "the namespace %q is none: its name has up to 63 small letters, digits and -" .Release.Namespace) }}
 {{- end }}
 {{- end }}

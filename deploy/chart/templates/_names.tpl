@@ -2,13 +2,13 @@
 {{- define "flashsale.name" -}}
 {{- $name := .Release.Name }}
 {{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
-{{- $name | trunc 40 | trimSuffix "-" }}
+{{- $name | trunc 40 | trimAll "-" }}
 {{- end }}
 
 {{/* Labels by which the pods of a component are selected. They never change. */}}
 {{- define "flashsale.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -52,6 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* Combinations of values that the schema cannot refuse. */}}
 {{- define "flashsale.check" -}}
 {{- $v := .Values }}
+{{- include "flashsale.checkRelease" . }}
 {{- range list "redis.addrs" "kafka.brokers" }}
 {{- if not (include "flashsale.given" (dict "root" $ "name" .)) }}
 {{- fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}
