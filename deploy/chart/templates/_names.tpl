@@ -61,6 +61,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- include "flashsale.checkListeners" . }}
 {{- include "flashsale.checkFiles" . }}
 {{- include "flashsale.checkImage" . }}
+{{- include "flashsale.checkResources" . }}
 {{- if and $v.canary.enabled (not $v.route.enabled) }}
 {{- fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}
 {{- end }}
@@ -107,18 +108,6 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if and $mechanism (not (has "kafka.sasl_password" $v.secrets.keys)) }}
 {{- fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}
 {{- end }}
-{{- range $v.schedule }}
-{{- if and .gateway (ne $v.gateway.autoscaling.kind "keda") }}
-{{- fail (printf "schedule %s has gateways and needs gateway.autoscaling.kind keda" .name) }}
-{{- end }}
-{{- if and .settle (ne $v.settle.autoscaling.kind "keda") }}
-{{- fail (printf "schedule %s has settling processes and needs settle.autoscaling.kind keda" .name) }}
-{{- end }}
-{{- if gt (int (.gateway | default 0)) (int $v.gateway.autoscaling.max) }}
-{{- fail (printf "schedule %s: more gateways than gateway.autoscaling.max" .name) }}
-{{- end }}
-{{- if gt (int (.settle | default 0)) (int $v.settle.autoscaling.max) }}
-{{- fail (printf "schedule %s: more settling processes than settle.autoscaling.max" .name) }}
-{{- end }}
-{{- end }}
+{{- include "flashsale.checkCanary" . }}
+{{- include "flashsale.checkSchedule" . }}
 {{- end }}
