@@ -91,6 +91,27 @@ func TestChartRefusesWhatKEDACannotAsk(t *testing.T) {
 	}
 }
 
+// Entries of the schedule are triggers of KEDA, which have names of their own and a time each, and start something.
+func TestChartRefusesASchedule(t *testing.T) {
+	entry := func(i int, name, end, rest string) string {
+		at := fmt.Sprintf("schedule[%d].", i)
+		return at + "name=" + name + "," + at + "timezone=UTC," + at + "start=0 1 * * *," + at + "end=" + end + rest
+	}
+	for values, message := range map[string]string{
+		entry(0, "x", "0 2 * * *", ""):           "schedule x has neither gateway nor settle",
+		entry(0, "connections", "0 2 * * *", ""): "schedule: the name connections is taken",
+		entry(0, "lag", "0 2 * * *", ""):         "schedule: the name lag is taken",
+		entry(0, "x", "0 2 * * *", ",schedule[0].gateway=4") + "," + entry(1, "x", "0 3 * * *", ",schedule[1].settle=4"): "" +
+			"schedule: the name x is taken",
+		entry(0, "x", "0 1 * * *", ",schedule[0].gateway=4"): "schedule x: start and end are both 0 1 * * *",
+		entry(0, "x", "0 2 * * *", ",schedule[0].gateway=4"): "schedule x has gateways and needs gateway.autoscaling.kind keda",
+	} {
+		result := render(t, "minimal", "--set", values)
+		require.NotZero(t, result.Code, values)
+		require.Contains(t, result.Stderr, message, values)
+	}
+}
+
 // An example that sends traces says which share of them, because without a share every trace is sampled, and its network policies
 // let them out to the collector.
 func TestExamplesSendAShareOfTheTraces(t *testing.T) {

@@ -132,13 +132,6 @@ var (
 	choices = regexp.MustCompile(`^one of (.+) and (\S+)$`)
 )
 
-const octet = `(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
-
-// networkPattern is the form of a network: an address of IPv4 or IPv6, and the length of its prefix unless it is that address
-// alone.
-const networkPattern = `^(` + octet + `(\.` + octet + `){3}(/(3[0-2]|[12]?[0-9]))?|` +
-	`[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$`
-
 // schemaOf returns the schema of a setting. The engine checks what a schema cannot say, such as bounds of durations.
 func schemaOf(t *testing.T, s settings.Setting) object {
 	t.Helper()
@@ -158,7 +151,8 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 	case "true or false":
 		form["type"] = "boolean"
 	case "list":
-		form["type"], form["items"] = "array", object{"type": "string", "pattern": "^[^,]+$"}
+		require.NotEmpty(t, elementPatterns[s.Unit], "%s: %s", s.Name, s.Unit)
+		form["type"], form["items"] = "array", object{"type": "string", "pattern": elementPatterns[s.Unit]}
 	case "networks":
 		form["type"], form["items"] = "array", object{"type": "string", "pattern": networkPattern}
 	case "text":
@@ -169,6 +163,12 @@ func schemaOf(t *testing.T, s settings.Setting) object {
 				allowed = append(allowed, choice)
 			}
 			form["enum"] = allowed
+		} else {
+			require.NotEmpty(t, textPatterns[s.Unit], "%s: %s", s.Name, s.Unit)
+			form["pattern"] = textPatterns[s.Unit]
+		}
+		if s.Name == "namespace" {
+			form["pattern"] = namespacePattern
 		}
 	default:
 		require.Fail(t, "a type without a schema", "%s: %s", s.Name, s.Type())

@@ -297,7 +297,8 @@ func TestChartGivesGoItsMemory(t *testing.T) {
 	limits := map[string]string{"1Gi": "966367642", "2G": "1800000000", "1.5Gi": "1449551462", "1048576k": "943718400",
 		"2000000000": "1800000000"}
 	for limit, wanted := range limits {
-		all := manifests(t, rendered(t, "minimal", "--set", "gateway.resources.limits.memory="+limit))
+		values := "gateway.resources.requests=null,gateway.resources.limits.memory=" + limit
+		all := manifests(t, rendered(t, "minimal", "--set", values))
 		require.Equal(t, wanted, environmentOf(t, podOf(t, all["Deployment flashsale-gateway"]))["GOMEMLIMIT"], limit)
 		require.Equal(t, "483183821", environmentOf(t, podOf(t, all["Deployment flashsale-settle"]))["GOMEMLIMIT"], "512Mi")
 	}

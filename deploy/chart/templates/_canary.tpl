@@ -11,7 +11,7 @@ canary:
   trafficRouting:
     plugins:
       argoproj-labs/gatewayAPI:
-        namespace: {{ .Release.Namespace }}
+        namespace: {{ .Release.Namespace | quote }}
         httpRoutes:
           - name: {{ $name }}
   {{- if .Values.metrics.prometheus }}
@@ -21,8 +21,7 @@ canary:
     startingStep: 1
   {{- end }}
   steps:
-    # Requests with the header {{ .Values.canary.header }} and the image's tag reach the first new gateway before any buyer does
-    # by weight.
+    # Requests with the image's tag in the header of canary.header reach the first new gateway before any buyer does by weight.
     - setCanaryScale: {replicas: 1}
     {{- range .Values.canary.steps }}
     {{- if include "flashsale.asks" $ }}
@@ -34,7 +33,7 @@ canary:
     - setCanaryScale: {matchTrafficWeight: true}
     {{- end }}
     - setWeight: {{ .weight }}
-    - pause: {{ if .pause }}{duration: {{ .pause }}}{{ else }}{}{{ end }}
+    - pause: {{ if .pause }}{duration: {{ .pause | quote }}}{{ else }}{}{{ end }}
     {{- end }}
     {{- if include "flashsale.asks" . }}
     - analysis:

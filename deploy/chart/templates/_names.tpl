@@ -2,13 +2,13 @@
 {{- define "flashsale.name" -}}
 {{- $name := .Release.Name }}
 {{- if not (contains .Chart.Name $name) }}{{ $name = printf "%s-%s" $name .Chart.Name }}{{ end }}
-{{- $name | trunc 40 | trimSuffix "-" }}
+{{- $name | trunc 40 | trimAll "-" }}
 {{- end }}
 
 {{/* Labels by which the pods of a component are selected. They never change. */}}
 {{- define "flashsale.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
@@ -52,6 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{/* Combinations of values that the schema cannot refuse. */}}
 {{- define "flashsale.check" -}}
 {{- $v := .Values }}
+{{- include "flashsale.checkRelease" . }}
 {{- range list "redis.addrs" "kafka.brokers" }}
 {{- if not (include "flashsale.given" (dict "root" $ "name" .)) }}
 {{- fail (printf "settings.%s: the default is this machine, which is no server in a cluster" .) }}
@@ -60,6 +61,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- include "flashsale.checkListeners" . }}
 {{- include "flashsale.checkFiles" . }}
 {{- include "flashsale.checkImage" . }}
+{{- include "flashsale.checkResources" . }}
 {{- if and $v.canary.enabled (not $v.route.enabled) }}
 {{- fail "canary.enabled needs route.enabled: the canary's share is a weight of the HTTPRoute" }}
 {{- end }}
@@ -106,18 +108,6 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- if and $mechanism (not (has "kafka.sasl_password" $v.secrets.keys)) }}
 {{- fail "secrets.keys: settings.kafka.sasl_mechanism needs kafka.sasl_password" }}
 {{- end }}
-{{- range $v.schedule }}
-{{- if and .gateway (ne $v.gateway.autoscaling.kind "keda") }}
-{{- fail (printf "schedule %s has gateways and needs gateway.autoscaling.kind keda" .name) }}
-{{- end }}
-{{- if and .settle (ne $v.settle.autoscaling.kind "keda") }}
-{{- fail (printf "schedule %s has settling processes and needs settle.autoscaling.kind keda" .name) }}
-{{- end }}
-{{- if gt (int (.gateway | default 0)) (int $v.gateway.autoscaling.max) }}
-{{- fail (printf "schedule %s: more gateways than gateway.autoscaling.max" .name) }}
-{{- end }}
-{{- if gt (int (.settle | default 0)) (int $v.settle.autoscaling.max) }}
-{{- fail (printf "schedule %s: more settling processes than settle.autoscaling.max" .name) }}
-{{- end }}
-{{- end }}
+{{- include "flashsale.checkCanary" . }}
+{{- include "flashsale.checkSchedule" . }}
 {{- end }}

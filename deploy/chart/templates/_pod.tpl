@@ -13,11 +13,11 @@ securityContext:
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ quote . }}
 {{- end }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ quote . }}
 {{- end }}
 {{- with .Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
@@ -29,7 +29,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 
 {{- define "flashsale.containerSecurity" -}}
 image: {{ include "flashsale.image" . | quote }}
-imagePullPolicy: {{ .Values.image.pullPolicy }}
+imagePullPolicy: {{ .Values.image.pullPolicy | quote }}
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -40,7 +40,7 @@ securityContext:
 volumeMounts:
   - {name: secrets, mountPath: /etc/flashsale/secrets, readOnly: true}
 {{- range .Values.files }}
-  - {name: {{ .name }}, mountPath: /etc/flashsale/files/{{ .name }}, readOnly: true}
+  - {name: {{ quote .name }}, mountPath: {{ printf "/etc/flashsale/files/%s" .name | quote }}, readOnly: true}
 {{- end }}
 {{- end }}
 
@@ -48,16 +48,16 @@ volumeMounts:
 volumes:
   - name: secrets
     secret:
-      secretName: {{ .secret | default .root.Values.secrets.name }}
+      secretName: {{ .secret | default .root.Values.secrets.name | quote }}
       defaultMode: 0440
       items: {{- include "flashsale.secretItems" . | trim | nindent 8 }}
 {{- range .root.Values.files }}
 {{- if eq (empty .secret) (empty .configMap) }}{{ fail (printf "files %s: give either secret or configMap" .name) }}{{ end }}
-  - name: {{ .name }}
+  - name: {{ quote .name }}
 {{- if .secret }}
-    secret: {secretName: {{ .secret }}, defaultMode: 0440}
+    secret: {secretName: {{ quote .secret }}, defaultMode: 0440}
 {{- else }}
-    configMap: {name: {{ .configMap }}}
+    configMap: {name: {{ quote .configMap }}}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -58,19 +58,19 @@
 {{- end }}
 {{- end }}
 
-{{/* A quantity of memory such as 1Gi in bytes. */}}
-{{- define "flashsale.bytes" -}}
+{{/* A quantity such as 1Gi of memory (in bytes) or 500m of CPU as a number. */}}
+{{- define "flashsale.quantity" -}}
 {{- $text := include "flashsale.text" . | trim }}
 {{- $binary := dict "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 }}
 {{- $units := merge $binary (dict "" 1.0 "m" 0.001 "k" 1000.0 "M" 1000000.0 "G" 1000000000.0 "T" 1000000000000.0) }}
 {{- $unit := regexFind "[A-Za-z]*$" $text }}
-{{- mulf (float64 (trimSuffix $unit $text)) (get $units $unit) | printf "%.0f" }}
+{{- mulf (float64 (trimSuffix $unit $text)) (get $units $unit) | printf "%f" }}
 {{- end }}
 
 {{/* The memory that Go keeps to, in bytes: nine tenths of a process's limit; nothing without a limit. */}}
 {{- define "flashsale.memory" -}}
 {{- with ((get .root.Values .component).resources.limits).memory }}
-{{- printf "%.0f" (mulf (include "flashsale.bytes" . | float64) 0.9) }}
+{{- printf "%.0f" (mulf (include "flashsale.quantity" . | float64) 0.9) }}
 {{- end }}
 {{- end }}
 
