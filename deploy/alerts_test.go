@@ -82,6 +82,7 @@ func TestAlertsAskMetricsThatExist(t *testing.T) {
 
 // promtool takes the rules, and in its tests each alert fires in one course of events and does not in another.
 func TestAlertsAreTested(t *testing.T) {
+	t.Parallel()
 	var file struct {
 		Tests []struct {
 			Rules []struct {

@@ -1,10 +1,12 @@
 package deploy_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,14 +89,17 @@ func TestChartHasTheAlerts(t *testing.T) {
 
 // course is a test of alerts/tests.yaml; the members that are not named here stay as they are.
 type course struct {
-	Name   string `yaml:"name"`
-	Alerts []struct {
-		At     string `yaml:"eval_time"`
-		Alert  string `yaml:"alertname"`
-		Alerts []any  `yaml:"exp_alerts"`
-	} `yaml:"alert_rule_test,omitempty"`
-	Queries []object `yaml:"promql_expr_test,omitempty"`
-	Rest    object   `yaml:",inline"`
+	Name    string      `yaml:"name"`
+	Alerts  []alertTest `yaml:"alert_rule_test,omitempty"`
+	Queries []object    `yaml:"promql_expr_test,omitempty"`
+	Rest    object      `yaml:",inline"`
+}
+
+// alertTest says which alerts of a name fire at a moment of a course.
+type alertTest struct {
+	At     string `yaml:"eval_time"`
+	Alert  string `yaml:"alertname"`
+	Alerts []any  `yaml:"exp_alerts"`
 }
 
 // courses returns the courses of events in which alerts fire and do not, of an installation in a namespace.
@@ -107,15 +112,40 @@ func courses(t *testing.T, namespace string) []course {
 	return file.Tests
 }
 
-// promtoolTests runs courses with their queries.
-func promtoolTests(t *testing.T, rules []string, all []course) {
+// promtoolTests runs courses with their queries. Each has the rules of the alerts that it names, and no others: promtool
+// evaluates every rule of a file at every step of a course.
+func promtoolTests(t *testing.T, groups []any, all []course) {
 	t.Helper()
-	text, err := yaml.Marshal(object{"rule_files": rules, "evaluation_interval": "5s", "tests": all})
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "tests.yaml")
-	require.NoError(t, os.WriteFile(file, text, 0o600))
-	result := harness.Promtool(t, "test", "rules", file)
+	folder, args := t.TempDir(), []string{"test", "rules"}
+	write := func(name string, what object) string {
+		text, err := yaml.Marshal(what)
+		require.NoError(t, err)
+		file := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+		return file
+	}
+	for n, c := range all {
+		named := []object{{"name": "named", "rules": c.rules(t, groups)}}
+		rules := write(fmt.Sprintf("rules-%d.yaml", n), object{"groups": named})
+		args = append(args, write(fmt.Sprintf("tests-%d.yaml", n),
+			object{"rule_files": []string{rules}, "evaluation_interval": "5s", "tests": []course{c}}))
+	}
+	result := harness.Promtool(t, args...)
 	require.Zero(t, result.Code, "%s%s", result.Stdout, result.Stderr)
+}
+
+// rules returns those of the alerts that a course names.
+func (c course) rules(t *testing.T, groups []any) (found []any) {
+	t.Helper()
+	for _, group := range groups {
+		for _, rule := range at[[]any](t, group, "rules") {
+			if slices.ContainsFunc(c.Alerts, func(a alertTest) bool { return a.Alert == at[string](t, rule, "alert") }) {
+				found = append(found, rule)
+			}
+		}
+	}
+	require.Equal(t, len(groups) > 0 && len(c.Alerts) > 0, len(found) > 0, "rules of the course %s", c.Name)
+	return found
 }
 
 // A canary is rolled back where an alert fires, and nowhere else: in the courses of the alerts' tests, an alert's query has an
@@ -160,11 +190,9 @@ func TestCanaryRollsBackWhereAnAlertFires(t *testing.T) {
 // The chart's alerts fire for the installation of their namespace, with its name, as those for every Prometheus do, and are
 // silent about another one, except that nobody measures the own one then.
 func TestChartAlertsKnowTheirInstallation(t *testing.T) {
-	rules := filepath.Join(t.TempDir(), "rules.yaml")
-	text, err := yaml.Marshal(manifests(t, rendered(t, "production"))["PrometheusRule flashsale"]["spec"])
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(rules, text, 0o600))
-	promtoolTests(t, []string{rules}, courses(t, "shop"))
+	t.Parallel()
+	groups := at[[]any](t, manifests(t, rendered(t, "production"))["PrometheusRule flashsale"], "spec", "groups")
+	promtoolTests(t, groups, courses(t, "shop"))
 	others := courses(t, "staging")
 	for i := range others {
 		for j, rule := range others[i].Alerts {
@@ -175,7 +203,7 @@ func TestChartAlertsKnowTheirInstallation(t *testing.T) {
 			others[i].Alerts[j].Alerts = nil
 		}
 	}
-	promtoolTests(t, []string{rules}, others)
+	promtoolTests(t, groups, others)
 }
 
 // The base URL goes before the runbook of each alert, with one slash between them, and the command of the page does the same for

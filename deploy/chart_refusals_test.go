@@ -136,6 +136,7 @@ var refusals = map[string][]string{
 }
 
 func TestChartRefusesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	for values, names := range refusals {
 		result := render(t, "minimal", "--set", values)
 		require.NotZero(t, result.Code, values)

@@ -42,6 +42,7 @@ metrics: {prometheus: "http://prometheus.monitoring:9090"}
 // All parts work together: KEDA scales the Rollout, knows Kafka's authority and shows the client's certificate without a
 // password; the canary's question reaches the gateways through the policies; and the schemas know every member.
 func TestChartWithEverything(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "values.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(everything), 0o600))
 	text := rendered(t, "minimal", "--values", file)

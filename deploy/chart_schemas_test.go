@@ -147,6 +147,7 @@ func conform(t *testing.T, version, schemas, manifests string) (wrong map[string
 
 // What the chart renders are objects that Kubernetes and the makers of the other kinds know, to the last member.
 func TestChartConformsToTheSchemas(t *testing.T) {
+	t.Parallel()
 	schemas := writeSchemas(t)
 	var all strings.Builder
 	expected := 0

@@ -195,6 +195,7 @@ func membersOf(from any, see func(name string)) {
 
 // A text of the values stays a text: it adds no member to any object, or the chart refuses it.
 func TestTextsAddNoMember(t *testing.T) {
+	t.Parallel()
 	for _, attack := range attacks {
 		text, taken := takenTexts(t, attack)
 		requireNotInjected(t, text, attack)
@@ -211,6 +212,7 @@ func requireNotInjected(t *testing.T, text, attack string) {
 
 // The templates quote what they write, also where the schema would have refused it.
 func TestTemplatesQuoteTexts(t *testing.T) {
+	t.Parallel()
 	for _, attack := range attacks {
 		text, taken := takenTexts(t, attack, "--skip-schema-validation")
 		requireNotInjected(t, text, attack)
@@ -221,6 +223,7 @@ func TestTemplatesQuoteTexts(t *testing.T) {
 
 // A text that looks like a number, a truth or nothing stays a text, wherever the chart takes it.
 func TestTextsThatLookLikeNumbersStayTexts(t *testing.T) {
+	t.Parallel()
 	var all strings.Builder
 	for _, text := range []string{"123", "true", "null", "on", "1e3", "0x1f", "12:30:45"} {
 		rendered, taken := takenTexts(t, text)
@@ -243,6 +246,7 @@ func release(t *testing.T, name, namespace, version string) harness.Result {
 
 // Names of a release and a namespace stay texts too, and those of objects end with a letter or a digit.
 func TestReleasesAndNamespacesMayLookLikeNumbers(t *testing.T) {
+	t.Parallel()
 	var all strings.Builder
 	name := regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 	for _, one := range []string{"true", "null", "on", "123", "1e3", strings.Repeat("a", 37) + "---flashsale"} {

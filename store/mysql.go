@@ -104,6 +104,9 @@ func mysqlName(o Options) (*dsn.Name, error) {
 	config.Logger = &mysql.NopLogger{} // every error it would print is also returned
 	config.Timeout = orDefault(config.Timeout, mysqlDialTimeout)
 	config.ReadTimeout = orDefault(config.ReadTimeout, mysqlReadTimeout)
+	if o.patient {
+		config.ReadTimeout = 0
+	}
 	config.WriteTimeout = orDefault(config.WriteTimeout, mysqlWriteTimeout)
 	return name, nil
 }

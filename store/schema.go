@@ -37,6 +37,19 @@ const maxLockWaits = 12
 func (s *Store) Migrate(ctx context.Context) error {
 	s.migrating.Lock()
 	defer s.migrating.Unlock()
+	if s.options.Driver != DriverMySQL {
+		return s.migrate(ctx)
+	}
+	options := s.options
+	options.patient = true // a change of a table takes as long as the table is large, and waits for who reads it
+	patient, err := Open(options)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return errors.Join(patient.migrate(ctx), patient.Close())
+}
+
+func (s *Store) migrate(ctx context.Context) error {
 	provider, err := s.migrator()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)

@@ -3,10 +3,13 @@ package store
 import (
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 
 	"flashsale/sale"
+	"flashsale/test/harness"
 )
 
 func TestCheckSchema(t *testing.T) {
@@ -120,6 +123,38 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	again, err := s.EngineID(ctx)
 	require.NoError(t, err)
 	require.Equal(t, engine, again, "the other stores know it by this name")
+}
+
+// A statement of a migration takes as long as it needs, here until a reader of the table has ended: the limit that the DSN has for
+// the statements of a sale would leave the schema between two versions.
+func TestAMigrationThatTakesLong(t *testing.T) {
+	const limit = 500 * time.Millisecond
+	server, name := harness.SharedMariaDB(t), databaseName(t)
+	config, err := mysql.ParseDSN(server.DSN(name))
+	require.NoError(t, err)
+	config.ReadTimeout = limit
+	s, err := Open(Options{Driver: DriverMySQL, DSN: config.FormatDSN()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	early, err := s.migrator()
+	require.NoError(t, err)
+	for version := int64(1); version <= 6; version++ {
+		_, err = early.UpTo(t.Context(), version)
+		require.NoError(t, err)
+	}
+	reader, err := server.Open(t, name).Begin()
+	require.NoError(t, err)
+	require.NoError(t, reader.QueryRow("SELECT COUNT(*) FROM orders").Scan(new(int)))
+	migrated := make(chan error, 1)
+	go func() { migrated <- s.Migrate(t.Context()) }()
+	select {
+	case err := <-migrated:
+		t.Fatal("nobody waited for the reader: ", err)
+	case <-time.After(4 * limit):
+	}
+	require.NoError(t, reader.Rollback())
+	require.NoError(t, <-migrated)
+	require.NoError(t, s.CheckSchema(t.Context()))
 }
 
 // A database of the first schema with an open sale continues after the migration: unpaid orders have due_at.

@@ -27,6 +27,8 @@ type Options struct {
 	Tracer         *tracing.Tracer // nil: statements have no spans
 	MaxConnections int             // 0: 16 for MySQL, 4 for SQLite, where writers queue for one lock
 
+	patient bool // a statement may take any time; MySQL only
+
 	// Moved is called after a commit that has brought orders of a sale to a status; nil: it is not called.
 	Moved func(saleID string, status sale.OrderStatus, orders int64)
 }
