@@ -125,8 +125,8 @@ func TestMigrateOverWhatIsThere(t *testing.T) {
 	require.Equal(t, engine, again, "the other stores know it by this name")
 }
 
-// A statement of a migration takes as long as it needs, here until a reader of the table has ended: the limit that the DSN has for
-// the statements of a sale would leave the schema between two versions.
+// A statement of a migration takes as long as it needs, here until a reader of the table has ended: the limit that the DSN has
+// for the statements of a sale would leave the schema between two versions.
 func TestAMigrationThatTakesLong(t *testing.T) {
 	const limit = 500 * time.Millisecond
 	server, name := harness.SharedMariaDB(t), databaseName(t)
