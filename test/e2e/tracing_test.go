@@ -171,7 +171,7 @@ func TestTheAccessLogHasItsShare(t *testing.T) {
 	lines := logged(s.Gateways[0].Process, "request")
 	lines = slices.DeleteFunc(lines, func(line object) bool { return line["route"] != "purchase" })
 	require.Len(t, lines, 2)
-	require.Equal(t, []any{o.OrderID, "queued", 202.0, "POST", purchaseRoute}, []any{lines[0]["order_id"], lines[0]["outcome"],
+	require.Equal(t, []any{o.OrderID, o.Status, 202.0, "POST", purchaseRoute}, []any{lines[0]["order_id"], lines[0]["outcome"],
 		lines[0]["status"], lines[0]["method"], lines[0]["path"]})
 	require.Equal(t, []any{"sku_not_found", 404.0}, []any{lines[1]["outcome"], lines[1]["status"]})
 	require.NotContains(t, s.Gateways[0].Stderr(), "secret-buyer")
