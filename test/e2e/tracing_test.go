@@ -91,7 +91,7 @@ func TestOneTraceFromTheSocketToTheRow(t *testing.T) {
 	}
 	trace := press.Trace()
 	line := logged(s.Gateways[0].Process, "purchase")[0]
-	assert.Equal(t, []any{"press-1", o.OrderID, trace, "queued"},
+	assert.Equal(t, []any{"press-1", o.OrderID, trace, o.Status},
 		[]any{line["request_id"], line["order_id"], line["trace_id"], line["outcome"]})
 	require.Equal(t, o.OrderID, line["batch"], "a batch of one order has its id")
 	for _, at := range []struct {
