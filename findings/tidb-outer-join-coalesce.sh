@@ -66,8 +66,9 @@ func main() {
 }
 GO
 tidb=$(port 1)
-"$FOLDER/tidb/server" -store unistore -path "$FOLDER/data" -host 127.0.0.1 -P "$tidb" -socket '' -report-status=false \
-	-temp-dir "$FOLDER/temp" -L warn >"$FOLDER/tidb.log" 2>&1 &
+cd "$FOLDER" # where TiDB writes its log of slow statements
+tidb/server -store unistore -path data -host 127.0.0.1 -P "$tidb" -socket '' -report-status=false -temp-dir temp -L warn \
+	>tidb.log 2>&1 &
 STARTED+=($!)
 eventually listens "$tidb"
 "$FOLDER/program" "root@tcp(127.0.0.1:$tidb)/" >"$FOLDER/said" 2>"$FOLDER/err" || cannot "$(tail -3 "$FOLDER/err")"
