@@ -50,6 +50,7 @@ var upDesc = prometheus.NewDesc("flashsale_store_up",
 // StoreWatch knows which stores this process reaches. It asks a store when it is looked at, at most once a second, and every
 // watchEvery while Run runs. It is a prometheus.Collector of what it has found last.
 type StoreWatch struct {
+	log    *slog.Logger
 	mu     sync.Mutex
 	stores []*watchedStore
 }
@@ -65,7 +66,7 @@ type watchedStore struct {
 
 // NewStoreWatch returns a watch of stores that were not asked yet. It logs when a store goes away, and when it is back.
 func NewStoreWatch(log *slog.Logger, probes ...StoreProbe) *StoreWatch {
-	w := &StoreWatch{}
+	w := &StoreWatch{log: log}
 	for _, p := range probes {
 		told := role.Health{Failing: "a store is away", Working: "a store is back", Log: log.With("store", p.name())}
 		w.stores = append(w.stores, &watchedStore{probe: p, found: sale.StoreHealth{Store: p.Store}, told: told})
@@ -82,9 +83,9 @@ func (p *StoreProbe) fault(err error) error {
 }
 
 // Run looks at the stores from time to time until ctx ends.
-func (w *StoreWatch) Run(ctx context.Context, log *slog.Logger) {
+func (w *StoreWatch) Run(ctx context.Context) {
 	loop := role.Loop{
-		Name: "stores", Every: watchEvery, Log: log,
+		Name: "stores", Every: watchEvery, Log: w.log,
 		Unit: func(ctx context.Context) error { w.look(ctx); return nil },
 	}
 	loop.Run(ctx)

@@ -100,7 +100,7 @@ func TestStoresAsMetrics(t *testing.T) {
 		require.Zero(t, testutil.CollectAndCount(w))
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); w.Run(ctx, slog.New(slog.DiscardHandler)) }()
+		go func() { defer close(ended); w.Run(ctx) }()
 		shows := func(database string) {
 			t.Helper()
 			synctest.Wait()

@@ -182,7 +182,7 @@ func (r *gatewayRole) run(ctx context.Context) error {
 	roles.Go(func() error { r.gateway.Run(background); return nil })
 	roles.Go(func() error { r.site.orders.run(background); return nil })
 	roles.Go(func() error { r.newBeat().Run(background); return nil })
-	roles.Go(func() error { r.stores.Run(background, r.log); return nil })
+	roles.Go(func() error { r.stores.Run(background); return nil })
 	roles.Go(func() error { r.orders.run(background); return nil })
 	group.Go(func() error { r.holdBuyers(serving); return r.gateway.Serve(r.buyers) })
 	group.Go(func() error {

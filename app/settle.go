@@ -190,7 +190,7 @@ func (r *settleRole) run(ctx context.Context) error {
 		return serveHTTP(working, r.probes, probes, func() {}, time.Second)
 	})
 	group.Go(func() error { r.newBeat().Run(working); return nil })
-	group.Go(func() error { r.stores.Run(working, r.log); return nil })
+	group.Go(func() error { r.stores.Run(working); return nil })
 	if !r.shared {
 		group.Go(func() error { r.orders.run(working); return nil })
 	}
