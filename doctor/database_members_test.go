@@ -81,7 +81,7 @@ func TestNodesInAList(t *testing.T) {
 	first := w.o.DSN
 	second := w.server.WriterDSN(1, "shop")
 	if first == second {
-		require.False(t, w.galera())
+		require.False(t, harness.Galera(t, w.root))
 		return
 	}
 	at := func(dsn string) string { return dsn[strings.Index(dsn, "(")+1 : strings.Index(dsn, ")")] }

@@ -70,13 +70,6 @@ func (w *databaseWorld) migrate() {
 	w.schema.migrated = true
 }
 
-// galera reports whether the server is a node of a cluster.
-func (w *databaseWorld) galera() bool {
-	var on int
-	err := w.root.QueryRowContext(w.Context(), "SELECT @@wsrep_on").Scan(&on)
-	return err == nil && on == 1 // an error: the server does not know the variable
-}
-
 func (w *databaseWorld) look() Report {
 	return Report{Findings: inOrder(judgeDatabase(lookAtDatabase(w.Context(), w.o), w.o))}
 }
@@ -147,7 +140,7 @@ func TestDatabaseSettings(t *testing.T) {
 			w.run(fault.set)
 			found := worst(t, w.look(), Database, fault.check)
 			level := fault.level
-			if strings.HasSuffix(fault.set, "flush_log_at_trx_commit = 2") && w.galera() {
+			if strings.HasSuffix(fault.set, "flush_log_at_trx_commit = 2") && harness.Galera(w, w.root) {
 				level = Warning // the other nodes have the commit
 			}
 			require.Equal(t, level, found.Level, "%+v", found)

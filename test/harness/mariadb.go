@@ -119,6 +119,14 @@ func (s *MariaDBServer) Open(t testing.TB, name string) *sql.DB {
 	return db
 }
 
+// Galera reports whether a server is a node of a cluster of Galera.
+func Galera(t testing.TB, db *sql.DB) bool {
+	t.Helper()
+	var on int
+	err := db.QueryRowContext(t.Context(), "SELECT @@wsrep_on").Scan(&on)
+	return err == nil && on == 1 // an error: the server does not know the variable
+}
+
 func (s *MariaDBServer) must(statement string) {
 	if err := s.exec(statement); err != nil {
 		panic(fmt.Sprintf("MariaDB of the harness: %s: %v", statement, err))
