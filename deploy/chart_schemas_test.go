@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,8 +51,8 @@ type definition struct {
 	}
 }
 
-// writeDefinitions writes the schema of each kind of definitions into a folder, as GROUP/kind_version.json.
-func writeDefinitions(t *testing.T, folder string) {
+// addDefinitions adds the schema of each kind of definitions, as GROUP/kind_version.json.
+func addDefinitions(t *testing.T, schemas map[string][]byte) {
 	t.Helper()
 	for module, files := range definitions {
 		home := harness.GoModule(t, module)
@@ -63,9 +64,7 @@ func writeDefinitions(t *testing.T, folder string) {
 				closeObjects(version.Schema.OpenAPI)
 				text, err := json.Marshal(version.Schema.OpenAPI)
 				require.NoError(t, err)
-				path := filepath.Join(folder, d.Spec.Group, strings.ToLower(d.Spec.Names.Kind)+"_"+version.Name+".json")
-				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-				require.NoError(t, os.WriteFile(path, text, 0o600))
+				schemas[filepath.Join(d.Spec.Group, strings.ToLower(d.Spec.Names.Kind)+"_"+version.Name+".json")] = text
 			}
 		}
 	}
@@ -97,31 +96,45 @@ func closeObjects(schema any) {
 var kinds = []string{"deployment-apps-v1", "job-batch-v1", "service-v1", "serviceaccount-v1", "poddisruptionbudget-policy-v1",
 	"networkpolicy-networking-v1", "horizontalpodautoscaler-autoscaling-v2"}
 
-// writeKinds writes the schemas of Kubernetes's own kinds into a folder, as VERSION-strict/kind.json. The package names a site
-// as their place and refers to the definitions there; here they are beside the kinds.
-func writeKinds(t *testing.T, folder string) {
+// addKinds adds the schemas of Kubernetes's own kinds, as VERSION-strict/kind.json. The package names a site as their place and
+// refers to the definitions there; here they are beside the kinds.
+func addKinds(t *testing.T, schemas map[string][]byte) {
 	t.Helper()
 	from := filepath.Join(harness.KubernetesSchemas.Files(t), "kubernetes_validate", "kubernetes-json-schema")
 	for _, version := range kubernetesVersions {
-		to := filepath.Join(folder, "v"+version+"-strict")
-		require.NoError(t, os.MkdirAll(to, 0o755))
 		for _, name := range append([]string{"_definitions"}, kinds...) {
 			text := read(t, filepath.Join(from, "v"+version+"-local-strict", name+".json"))
 			text = strings.ReplaceAll(text, `"$ref": "/api/_definitions.json#`, `"$ref": "_definitions.json#`)
 			var schema object
 			require.NoError(t, json.Unmarshal([]byte(text), &schema))
 			delete(schema, "$id")
-			require.NoError(t, os.WriteFile(filepath.Join(to, name+".json"), []byte(indented(t, schema)), 0o600))
+			schemas[filepath.Join("v"+version+"-strict", name+".json")] = []byte(indented(t, schema))
 		}
 	}
+}
+
+// allSchemas are every schema that the comparison needs, by file, which the first test that asks reads for all.
+var allSchemas struct {
+	sync.Once
+	files map[string][]byte
 }
 
 // writeSchemas writes every schema that the comparison needs into a folder of its own.
 func writeSchemas(t *testing.T) (folder string) {
 	t.Helper()
+	allSchemas.Do(func() {
+		schemas := map[string][]byte{}
+		addDefinitions(t, schemas)
+		addKinds(t, schemas)
+		allSchemas.files = schemas
+	})
+	require.NotEmpty(t, allSchemas.files, "the test that read them failed")
 	folder = t.TempDir()
-	writeDefinitions(t, folder)
-	writeKinds(t, folder)
+	for name, text := range allSchemas.files {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, text, 0o600))
+	}
 	return folder
 }
 
