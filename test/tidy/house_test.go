@@ -45,6 +45,7 @@ func TestWords(t *testing.T)           { everywhere(t, wordFindings) }
 func TestLineWidths(t *testing.T) {
 	everywhere(t, widthFindings)
 }
+func TestTopLevel(t *testing.T)        { everywhere(t, topFindings) }
 func TestScriptContracts(t *testing.T) { everywhere(t, scriptFindings) }
 
 // An exception leaves with the code that needed it.

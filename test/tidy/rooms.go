@@ -2,6 +2,7 @@ package tidy
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -18,6 +19,25 @@ func roomOf(name string) string {
 		return folder + "/" + suite
 	}
 	return folder
+}
+
+// topFiles are the files that stand at the top level; *.test and *.prof are what go test leaves there, which is not committed.
+var topFiles = []string{".git", ".gitignore", ".golangci.yml", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "go.mod",
+	"go.sum", "*.test", "*.prof"}
+
+// topFindings finds each file of the top level that belongs nowhere, such as the log of a server that a script started there.
+func topFindings(tree fs.FS) (found []finding, err error) {
+	entries, err := fs.ReadDir(tree, ".")
+	for _, entry := range entries {
+		known := entry.IsDir() || slices.ContainsFunc(topFiles, func(pattern string) bool {
+			matches, err := path.Match(pattern, entry.Name())
+			return err == nil && matches
+		})
+		if !known && path.Ext(entry.Name()) != ".go" { // the rule of imports has a sentence for code
+			found = append(found, finding{entry.Name(), "a file at the top level: put it into the folder of its subject"})
+		}
+	}
+	return found, err
 }
 
 // The table of rooms ends at the first line that is not a row.

@@ -75,6 +75,12 @@ func TestCodeAtTheTopLevelIsFound(t *testing.T) {
 	assert.Equal(t, "main.go: the top level holds no code: every file belongs to a room", text(found))
 }
 
+func TestStrayFilesAtTheTopLevelAreFound(t *testing.T) {
+	found, err := topFindings(fstest.MapFS{"README.md": {}, "go.mod": {}, "store.test": {}, "docs/a.md": {}, "tidb-slow.log": {}})
+	require.NoError(t, err)
+	assert.Equal(t, "tidb-slow.log: a file at the top level: put it into the folder of its subject", text(found))
+}
+
 func TestImportsAlongTheDirectionPass(t *testing.T) {
 	for file, imported := range map[string]string{
 		"gateway/a.go":      "flashsale/sale",
