@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
@@ -110,6 +111,40 @@ func TestChartRefusesASchedule(t *testing.T) {
 		result := render(t, "minimal", "--set", values)
 		require.NotZero(t, result.Code, values)
 		require.Contains(t, result.Stderr, message, values)
+	}
+}
+
+// times returns flags that make a schedule whose entries start at these times.
+func times(t *testing.T, starts ...string) []string {
+	t.Helper()
+	schedule := []object{}
+	for i, start := range starts {
+		schedule = append(schedule, object{"name": fmt.Sprint("x", i), "timezone": "UTC", "start": start, "end": "1 1 1 1 1",
+			"settle": 2})
+	}
+	values, err := json.Marshal(schedule)
+	require.NoError(t, err)
+	return []string{"--set", "settle.autoscaling.kind=keda", "--set-json", "schedule=" + string(values)}
+}
+
+// A time is refused here where KEDA 2.21.0, which reads it by robfig/cron 3.0.1, would start nothing: Sunday is 0 and not 7, and
+// a range begins before its end.
+func TestChartRefusesATimeThatKEDACannotRead(t *testing.T) {
+	taken := []string{"0 22 10 11 *", "*/5 0-23 ? jan-Mar SUN-sat", "59 23 31 12 6", "00 08 01 01 0",
+		"5/10,30 0-6/2,22 * 1,dec tue,6"}
+	require.Len(t, at[[]any](t, manifests(t, rendered(t, "minimal", times(t, taken...)...))["ScaledObject flashsale-settle"],
+		"spec", "triggers"), 1+len(taken))
+	refused := []string{"0 1 * * 7", "60 1 * * *", "0 24 * * *", "0 1 0 * *", "0 1 32 * *", "0 1 * 0 *", "0 1 * 13 *", "0 1 * * feb",
+		"0 1 * sun *", "0 1 * *", "0 1 * * * *", "0 1 * * */0", "@daily", "TZ=UTC 0 1 * * *", "0 1 * * 1-", "0 1 * * L"}
+	result := render(t, "minimal", times(t, refused...)...)
+	require.NotZero(t, result.Code)
+	for i, time := range refused {
+		require.Contains(t, result.Stderr, fmt.Sprintf("at '/schedule/%d/start'", i), time)
+	}
+	for time, found := range map[string]string{"0 22-2 * * *": "22-2", "0 1 * * fri-Mon": "5-1", "0 1 * dec-jan *": "12-1"} {
+		result := render(t, "minimal", times(t, time)...)
+		require.NotZero(t, result.Code, time)
+		require.Contains(t, result.Stderr, "schedule x0: start is "+time+": the range "+found+" ends before it begins")
 	}
 }
 

@@ -104,6 +104,23 @@
 {{- end }}
 {{- end }}
 
+{{/* A range of a time begins before its end: KEDA refuses another one, such as fri-mon. Days begin with Sunday, which is 0. */}}
+{{- define "flashsale.checkTime" -}}
+{{- $text := lower .time }}
+{{- range $i, $name := list "jan" "feb" "mar" "apr" "may" "jun" "jul" "aug" "sep" "oct" "nov" "dec" }}
+{{- $text = replace $name (toString (add1 $i)) $text }}
+{{- end }}
+{{- range $i, $name := list "sun" "mon" "tue" "wed" "thu" "fri" "sat" }}
+{{- $text = replace $name (toString $i) $text }}
+{{- end }}
+{{- range regexFindAll "[0-9]+-[0-9]+" $text -1 }}
+{{- $range := splitList "-" . }}
+{{- if gt (atoi (first $range)) (atoi (last $range)) }}
+{{- fail (printf "schedule %s: %s is %s: the range %s ends before it begins" $.name $.member $.time .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Entries of the schedule, each a trigger of KEDA with a name of its own, beside those of the chart. */}}
 {{- define "flashsale.checkSchedule" -}}
 {{- $v := .Values }}
@@ -118,6 +135,8 @@
 {{- if not (or .gateway .settle) }}
 {{- fail (printf "schedule %s has neither gateway nor settle, so it starts nothing" .name) }}
 {{- end }}
+{{- include "flashsale.checkTime" (dict "name" .name "member" "start" "time" .start) }}
+{{- include "flashsale.checkTime" (dict "name" .name "member" "end" "time" .end) }}
 {{- if eq .start .end }}
 {{- fail (printf "schedule %s: start and end are both %s, which KEDA refuses" .name .start) }}
 {{- end }}
