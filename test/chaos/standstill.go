@@ -139,23 +139,32 @@ func (w *world) mark(ctx context.Context) (map[int32]int64, error) {
 	return ends, nil
 }
 
-// waiting returns the rows of the outbox and of the events that are not done yet, by table and key.
+// waiting returns the rows of the outbox and of the events that are not done yet, by table and key. Two statements, because
+// TiDB refuses a UNION of a column's text and one that is made of a number.
 func (w *world) waiting(ctx context.Context) (map[string]bool, error) {
-	rows, err := w.db.QueryContext(ctx, "SELECT CONCAT('outbox ', sale_id, '/', bucket, ' ', number) FROM outbox "+
-		"UNION ALL SELECT CONCAT('events ', event_id) FROM events")
+	keys := map[string]bool{}
+	err := w.addKeys(ctx, keys, "SELECT CONCAT('outbox ', sale_id, '/', bucket, ' ', number) FROM outbox")
+	if err == nil {
+		err = w.addKeys(ctx, keys, "SELECT CONCAT('events ', event_id) FROM events")
+	}
+	return keys, err
+}
+
+// addKeys adds the texts that a statement returns.
+func (w *world) addKeys(ctx context.Context, keys map[string]bool, statement string) error {
+	rows, err := w.db.QueryContext(ctx, statement)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	keys := map[string]bool{}
 	for rows.Next() {
 		var key string
 		if err := rows.Scan(&key); err != nil {
-			return nil, err
+			return err
 		}
 		keys[key] = true
 	}
-	return keys, rows.Err()
+	return rows.Err()
 }
 
 // behind names the roles that have not processed everything yet.

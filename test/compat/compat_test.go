@@ -164,7 +164,7 @@ func TestARowWhoseServersDoNotStartEndsThere(t *testing.T) {
 
 func TestAnExcuseHoldsAsLongAsTheTestFails(t *testing.T) {
 	excused := mysql
-	excused.Known = []Known{{"store.TestBad/part", "the server forgets"}}
+	excused.Known = []Known{{Test: "store.TestBad/part", Reason: "the server forgets"}}
 	r, _ := runner(passes, told, passes)
 	result := r.Run(t.Context(), excused)
 	assert.False(t, result.Bad())
@@ -174,6 +174,13 @@ func TestAnExcuseHoldsAsLongAsTheTestFails(t *testing.T) {
 	result = r.Run(t.Context(), excused)
 	assert.True(t, result.Bad(), "the excuse is wrong")
 	assert.Contains(t, result.Line(""), "passed, but are excused: store.TestBad/part")
+
+	excused.Known[0].Sometimes = true
+	r, _ = runner(passes, passes, passes)
+	result = r.Run(t.Context(), excused)
+	assert.False(t, result.Bad(), "this time it did not fail")
+	assert.Empty(t, result.Excused)
+	assert.Contains(t, excuses([]Row{excused}), "| mysql97 | `TestBad/part` in `store`, sometimes | the server forgets |\n")
 }
 
 func TestThePageKeepsTheRowsThatDidNotRun(t *testing.T) {

@@ -121,7 +121,11 @@ func excuses(matrix []Row) string {
 	for _, row := range matrix {
 		for _, known := range row.Known {
 			room, test, _ := strings.Cut(known.Test, ".")
-			fmt.Fprintf(&text, "| %s | `%s` in `%s` | %s |\n", row.Name, test, room, known.Reason)
+			often := ""
+			if known.Sometimes {
+				often = ", sometimes"
+			}
+			fmt.Fprintf(&text, "| %s | `%s` in `%s`%s | %s |\n", row.Name, test, room, often, known.Reason)
 		}
 	}
 	if text.Len() > 0 {

@@ -145,7 +145,9 @@ func (r *Result) excuse() {
 	for _, known := range r.Known {
 		i := slices.Index(r.Tally.Failed, known.Test)
 		if i < 0 {
-			r.Mistaken = append(r.Mistaken, known.Test)
+			if !known.Sometimes {
+				r.Mistaken = append(r.Mistaken, known.Test)
+			}
 			continue
 		}
 		r.Excused = append(r.Excused, known.Test)
