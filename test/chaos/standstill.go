@@ -84,7 +84,7 @@ func (n *nemesis) stand(c *buyers.Crowd, h *hand, round int) []check.Fault {
 	n.w.t.Logf("%s %s %s: it served again after %s, everything went on %s later; missing: %v",
 		from.UTC().Format("15:04:05.000"), s.kind, d.text, (time.Since(back) - took).Round(time.Millisecond),
 		took.Round(time.Millisecond), missing)
-	if err == nil && len(missing) == 0 && took <= goesOnWithin {
+	if err == nil && len(missing) == 0 {
 		return nil
 	}
 	return []check.Fault{{Check: "goes on", Text: fmt.Sprintf("%s %s, and %s after its return these did not go on: %v (%v)",
@@ -97,7 +97,8 @@ const servesWithin = 30 * time.Second
 
 // goOn waits, up to a bound, until every role has processed what existed when the stores served again, and names the roles
 // that have not: a record of every partition settles, every event is published and every outbox row is applied, every
-// gateway answers purchases, and every process is ready. took is the time since the stores served a client of the suite.
+// gateway answers purchases, and every process is ready. took is the time since the stores served a client of the suite. If
+// everything has gone on, but too late, missing is what went on last.
 func (w *world) goOn(c *buyers.Crowd) (took time.Duration, missing []string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), servesWithin)
 	defer cancel()
@@ -112,9 +113,17 @@ func (w *world) goOn(c *buyers.Crowd) (took time.Duration, missing []string, err
 	back := time.Now()
 	within, end := context.WithTimeout(context.Background(), 2*goesOnWithin) // the result also names late roles
 	defer end()
+	answered := map[int]bool{}
 	for {
-		missing, err = w.behind(within, c, ends, waiting)
-		if took = time.Since(back); took > goesOnWithin || err == nil && len(missing) == 0 {
+		now, err := w.behind(within, c, ends, waiting, answered)
+		took = time.Since(back)
+		if err == nil && len(now) == 0 && took <= goesOnWithin {
+			return took, nil, nil
+		}
+		if len(now) > 0 {
+			missing = now
+		}
+		if took > goesOnWithin {
 			return took, missing, err
 		}
 		<-time.After(50 * time.Millisecond)
@@ -167,9 +176,9 @@ func (w *world) addKeys(ctx context.Context, keys map[string]bool, statement str
 	return rows.Err()
 }
 
-// behind names the roles that have not processed everything yet.
+// behind names the roles that have not processed everything yet. It asks only the gateways that have not answered before.
 func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int64, waiting map[string]bool,
-) (missing []string, err error) {
+	answered map[int]bool) (missing []string, err error) {
 	for partition, end := range ends {
 		var next int64
 		row := w.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(next_offset), 0) FROM positions WHERE partition_id = ?",
@@ -195,7 +204,7 @@ func (w *world) behind(ctx context.Context, c *buyers.Crowd, ends map[int32]int6
 			missing = append(missing, p.Name+" is ready")
 		}
 	}
-	return append(missing, w.unanswered(c)...), nil
+	return append(missing, w.unanswered(c, answered)...), nil
 }
 
 func isReady(p *stack.Process) bool {
@@ -207,16 +216,26 @@ func isReady(p *stack.Process) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// unanswered names the gateways that cannot decide a purchase.
-func (w *world) unanswered(c *buyers.Crowd) (missing []string) {
+// unanswered names the gateways that have not decided a purchase yet, and notes those that do. A gateway that decides one of any
+// SKU works: one that is nearly sold out is refused as overloaded while an operator takes units back, which is several rounds
+// through Redis, Kafka and the database.
+func (w *world) unanswered(c *buyers.Crowd, answered map[int]bool) (missing []string) {
 	with := c.NewClient()
 	defer with.Close()
 	for i := range gatewayCount {
-		s, key := w.sales[0], c.FreshKey()
-		op := c.Ask(with, history.Question{Verb: history.Buy, Sale: s.id, SKU: s.items[0].SKU, Quantity: 1, Gateway: i,
-			Buyer: s.id + "-after-" + key[len("key "):], Key: key})
-		if op.Status == 0 || op.Status >= 500 {
-			missing = append(missing, fmt.Sprintf("gateway %d sells (%d %s)", i, op.Status, op.Code))
+		s, said := w.sales[0], []string{}
+		for _, item := range s.items {
+			if answered[i] {
+				break
+			}
+			key := c.FreshKey()
+			op := c.Ask(with, history.Question{Verb: history.Buy, Sale: s.id, SKU: item.SKU, Quantity: 1, Gateway: i,
+				Buyer: s.id + "-after-" + key[len("key "):], Key: key})
+			answered[i] = op.Status != 0 && op.Status < 500
+			said = append(said, fmt.Sprintf("%d %s", op.Status, op.Code))
+		}
+		if !answered[i] {
+			missing = append(missing, fmt.Sprintf("gateway %d sells (%s)", i, strings.Join(said, ", ")))
 		}
 	}
 	return missing
