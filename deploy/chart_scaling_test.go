@@ -134,8 +134,9 @@ func TestChartRefusesATimeThatKEDACannotRead(t *testing.T) {
 		"5/10,30 0-6/2,22 * 1,dec tue,6"}
 	require.Len(t, at[[]any](t, manifests(t, rendered(t, "minimal", times(t, taken...)...))["ScaledObject flashsale-settle"],
 		"spec", "triggers"), 1+len(taken))
-	refused := []string{"0 1 * * 7", "60 1 * * *", "0 24 * * *", "0 1 0 * *", "0 1 32 * *", "0 1 * 0 *", "0 1 * 13 *", "0 1 * * feb",
-		"0 1 * sun *", "0 1 * *", "0 1 * * * *", "0 1 * * */0", "@daily", "TZ=UTC 0 1 * * *", "0 1 * * 1-", "0 1 * * L"}
+	refused := []string{"0 1 * * 7", "60 1 * * *", "0 24 * * *", "0 1 0 * *", "0 1 32 * *", "0 1 * 0 *", "0 1 * 13 *",
+		"0 1 * * feb", "0 1 * sun *", "0 1 * *", "0 1 * * * *", "0 1 * * */0", "@daily", "TZ=UTC 0 1 * * *", "0 1 * * 1-",
+		"0 1 * * L"}
 	result := render(t, "minimal", times(t, refused...)...)
 	require.NotZero(t, result.Code)
 	for i, time := range refused {

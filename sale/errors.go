@@ -15,6 +15,8 @@ var (
 	ErrLeaseHeld = errors.New("lease is held by another process")
 	// ErrBehind: the database lacks state that other stores have seen, as after a restore of an old backup.
 	ErrBehind = errors.New("the database is behind")
+	// ErrLostTail: the database has lost a settlement that it had committed, as after a failover to a replica that lagged.
+	ErrLostTail = errors.New("the database has lost what it had settled last")
 	// ErrForeign: Redis belongs to the database of another engine.
 	ErrForeign = errors.New("redis belongs to another engine")
 	// ErrRights: a store denies the engine's user a right that the engine needs.

@@ -5,6 +5,7 @@ type Delivery struct {
 	TopicID   string // id of the topic, empty for a replayed dead letter: then no position is stored
 	Partition int32
 	Offset    int64
+	Follows   int64  // offset after the record before it, which the database has settled; 0: unknown
 	Raw       []byte // the record's bytes as received
 	Record    Record
 	Under     SpanContext // the span that sent the record, zero when it is not sampled

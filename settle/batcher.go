@@ -14,6 +14,7 @@ type recordBatcher struct {
 	maxBytes int
 	pressure *pressure
 	traced   bool    // whether spans are made
+	follows  int64   // offset after the record that was decoded last; 0: unknown
 	carried  *record // taken from messages, but beyond the bounds of the last batch
 }
 
@@ -78,8 +79,9 @@ func (b *recordBatcher) waiting() (record, bool) {
 
 func (b *recordBatcher) decode(message *sarama.ConsumerMessage) record {
 	r := record{Delivery: sale.Delivery{
-		TopicID: b.topicID, Partition: message.Partition, Offset: message.Offset, Raw: message.Value,
+		TopicID: b.topicID, Partition: message.Partition, Offset: message.Offset, Follows: b.follows, Raw: message.Value,
 	}}
+	b.follows = message.Offset + 1
 	r.Record, r.fault = sale.DecodeRecord(message.Value)
 	if b.traced {
 		r.Under = spanOf(message)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,7 +100,7 @@ func (c *consumer) seek(session sarama.ConsumerGroupSession, partition int32, co
 		return
 	}
 	begin(session, c.offsets.topic, partition, c.starts.topicID, start)
-	c.starts.set(partition, start)
+	c.starts.set(partition, start, slices.ContainsFunc(settled, func(p sale.Position) bool { return p.Partition == partition }))
 }
 
 // locate repeats the search for a partition's start offset. It returns false when the session ends first, or when the
@@ -182,26 +183,32 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	if !found {
 		return nil
 	}
-	behind := c.lag.claim(partition, start, claim.HighWaterMarkOffset())
+	claimed, leave := context.WithCancel(session.Context())
+	defer leave()
+	behind := c.lag.claim(partition, start, c.starts.follows(partition), claim.HighWaterMarkOffset(), leave)
 	defer c.lag.endClaim(partition)
 	waiting := &recordBatcher{
 		messages: claim.Messages(), topicID: c.starts.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
-		traced: c.settling.tracer != nil,
+		traced: c.settling.tracer != nil, follows: c.starts.follows(partition),
 	}
 	for {
-		records, ok := waiting.next(session.Context().Done())
+		records, ok := waiting.next(claimed.Done())
 		if !ok {
-			if session.Context().Err() == nil {
+			if claimed.Err() == nil {
 				c.waitGivenUp(c.starts, partition)
 			}
 			return nil
 		}
 		next := records[len(records)-1].Offset + 1
 		if err := c.settling.settle(session.Context(), records); err != nil {
-			if final(err) {
+			switch {
+			case final(err):
 				c.halt(err)
+			case errors.Is(err, sale.ErrLostTail):
+				c.log.Error("the database has lost settled rows: they are settled again", "topic", c.offsets.topic,
+					"partition", partition, "error", err)
 			}
-			return nil // the session is over; the records stay uncommitted for the next owner
+			return nil // which ends the session; the records stay uncommitted for the next owner
 		}
 		faults.Point("settle.settled")
 		session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)

@@ -71,7 +71,7 @@ func newFakeConsumer(t *testing.T, session *fakeSession) (*consumer, *database) 
 	t.Helper()
 	s, store, _ := newFakeSettling(t)
 	at := newPartitionStarts(session.ctx, "id-of-t", []int32{3})
-	at.set(3, 0)
+	at.set(3, 0, false)
 	return &consumer{
 		settling: s, lag: s.progress.lag, pressure: &pressure{}, log: slog.New(slog.DiscardHandler), maxRows: 1,
 		maxBytes: 1 << 20,
@@ -187,8 +187,8 @@ func TestCommitsAreSpread(t *testing.T) {
 func TestLagOfFollowedPartitions(t *testing.T) {
 	l := newLag()
 	require.Zero(t, testutil.CollectAndCount(l))
-	f := l.claim(3, 10, 14)
-	l.claim(5, 0, -1) // the end is not known yet
+	f := l.claim(3, 10, 0, 14, nil)
+	l.claim(5, 0, 0, -1, nil) // the end is not known yet
 	report := func(three, five string) string {
 		return `# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.
 # TYPE flashsale_settle_lag_records gauge
@@ -212,8 +212,8 @@ flashsale_settle_lag_records{partition="5"} ` + five + "\n"
 // partition disappears when the next session has others.
 func TestLagStaysWhileNoSessionIsUnderWay(t *testing.T) {
 	l := newLag()
-	l.claim(3, 10, 14)
-	l.claim(5, 0, 2)
+	l.claim(3, 10, 0, 14, nil)
+	l.claim(5, 0, 0, 2, nil)
 	l.endClaim(3)
 	report := func(lines ...string) string {
 		return "# HELP flashsale_settle_lag_records Records in the partition that are not settled yet.\n" +

@@ -159,6 +159,26 @@ func TestRecordsBecomeRowsOnce(t *testing.T) {
 	})
 }
 
+// A database that comes back without its last rows, as after a failover to a replica that lagged, gets them again from the
+// running process, with or without further records.
+func TestRowsThatTheDatabaseLostAreSettledAgain(t *testing.T) {
+	onEveryKafka(t, func(b *bench) {
+		store := newDatabase()
+		b.produceOrders(1000, 40)
+		p := b.start(store)
+		b.Eventually("orders", func() bool { return store.settledOrders() == 80 && b.totalCommitted() == 40 })
+		store.renew()
+		b.Eventually("the same orders", func() bool { return store.settledOrders() == 80 })
+		store.renew()
+		b.Produce(1, recordBytes("demo", 9000, 2))
+		b.Eventually("the same orders and a new one", func() bool { return store.settledOrders() == 82 })
+		require.NoError(b, p.stop())
+		positions, err := store.Positions(b.Context())
+		require.NoError(b, err)
+		require.Len(b, positions, partitions)
+	})
+}
+
 func TestRunLeavesNothingBehind(t *testing.T) {
 	b := newBench(t, harness.SharedKafka(t).Brokers)
 	store := newDatabase()

@@ -26,6 +26,8 @@ type partitionLag struct {
 	next    int64     // offset of the first unsettled record
 	end     int64     // offset of the next record to be written, by the last answer
 	since   time.Time // when next moved last, or when the first unsettled record arrived
+	known   int64     // what the database has settled by its own answers; 0: nothing
+	leave   func()    // ends the claim
 }
 
 func newLag() *lag {
@@ -36,11 +38,12 @@ func newLag() *lag {
 	}
 }
 
-// claim records that a claim settles the partition from start on.
-func (l *lag) claim(partition int32, start, end int64) *partitionLag {
+// claim records that a claim settles the partition from start on. known is start if the database has settled up to it, else 0;
+// leave ends the claim.
+func (l *lag) claim(partition int32, start, known, end int64, leave func()) *partitionLag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := &partitionLag{lag: l, claimed: true, next: start, end: max(start, end), since: time.Now()}
+	p := &partitionLag{lag: l, claimed: true, next: start, end: max(start, end), since: time.Now(), known: known, leave: leave}
 	if before := l.partitions[partition]; before != nil && before.next == start && before.end > start {
 		p.since = before.since // another session, and nothing was settled in between
 	}
@@ -67,7 +70,32 @@ func (l *lag) keepOnly(partitions []int32) {
 func (p *partitionLag) settledTo(next, end int64) {
 	p.lag.mu.Lock()
 	defer p.lag.mu.Unlock()
-	p.next, p.end, p.since = next, max(p.end, end, next), time.Now()
+	p.next, p.end, p.since, p.known = next, max(p.end, end, next), time.Now(), next
+}
+
+// settled returns, for each partition that a claim settles, up to which offset the database has said that it has settled it.
+func (l *lag) settled() map[int32]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	settled := map[int32]int64{}
+	for partition, p := range l.partitions {
+		if p.claimed && p.known > 0 {
+			settled[partition] = p.known
+		}
+	}
+	return settled
+}
+
+// rewind ends the claim of a partition if it has settled up to known at least, and reports whether it has.
+func (l *lag) rewind(partition int32, known int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.partitions[partition]
+	if p == nil || !p.claimed || p.known < known {
+		return false // another claim, which began where the database is
+	}
+	p.leave()
+	return true
 }
 
 // claims returns the partitions that a claim settles, and those of the last session that no claim settles for now.

@@ -34,9 +34,9 @@ type settling struct {
 }
 
 // settle returns nil when every record is settled or in the dead letters. It returns an error that is sale.ErrBehind
-// when the database lacks what the records depend on; repeating does not help then. Any other error means that ctx has
-// ended first; some records may then have reached their end, and the next owner of the partition finds them as
-// duplicates.
+// when the database lacks what the records depend on; repeating does not help then. One that is sale.ErrLostTail means
+// that the records before these have to be settled again first. Any other error means that ctx has ended first; some
+// records may then have reached their end, and the next owner of the partition finds them as duplicates.
 //
 // A record that cannot be decoded goes to the dead letters first. It then moves the partition's position in its turn
 // among the others, so that the position never passes a record that has not reached its end.
@@ -64,7 +64,7 @@ func (s *settling) settleAll(ctx context.Context, records []record) error {
 
 // passed is a delivery that moves the position past d and does nothing else.
 func passed(d *sale.Delivery) sale.Delivery {
-	return sale.Delivery{TopicID: d.TopicID, Partition: d.Partition, Offset: d.Offset}
+	return sale.Delivery{TopicID: d.TopicID, Partition: d.Partition, Offset: d.Offset, Follows: d.Follows}
 }
 
 // bisect settles the deliveries in as few transactions as it can and moves those that no transaction accepts to the
@@ -130,7 +130,7 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 	var err error
 	failures := 0
 	done := role.Until(ctx, role.Backoff, func() bool {
-		if err = once(ctx, do); err == nil || final(err) {
+		if err = once(ctx, do); err == nil || final(err) || errors.Is(err, sale.ErrLostTail) {
 			return true
 		}
 		s.metrics.retries.Inc()

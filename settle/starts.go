@@ -18,8 +18,9 @@ type partitionStarts struct {
 
 // partitionStart is the offset at which one partition is continued.
 type partitionStart struct {
-	found  chan struct{} // closed when offset is set
-	offset int64
+	found   chan struct{} // closed when offset is set
+	offset  int64
+	settled bool // the database has settled up to the offset at least
 }
 
 func newPartitionStarts(ctx context.Context, topicID string, partitions []int32) *partitionStarts {
@@ -30,10 +31,11 @@ func newPartitionStarts(ctx context.Context, topicID string, partitions []int32)
 	return s
 }
 
-// set records the start offset of a partition. It may be called once per partition.
-func (s *partitionStarts) set(partition int32, offset int64) {
+// set records the start offset of a partition, and whether the database has settled up to it. It may be called once per
+// partition.
+func (s *partitionStarts) set(partition int32, offset int64, settled bool) {
 	start := s.of[partition]
-	start.offset = offset
+	start.offset, start.settled = offset, settled
 	close(start.found)
 }
 
@@ -51,6 +53,14 @@ func (s *partitionStarts) wait(partition int32) (offset int64, found bool) {
 	case <-s.ctx.Done():
 		return 0, false
 	}
+}
+
+// follows returns what the first record of a partition follows, once its start is found.
+func (s *partitionStarts) follows(partition int32) int64 {
+	if start := s.of[partition]; start.settled {
+		return start.offset
+	}
+	return 0
 }
 
 // waitForAll waits until every start is set, or for startsWithin, and returns the offsets that are set then.

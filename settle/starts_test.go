@@ -64,9 +64,9 @@ func TestAPartitionThatIsNotToldKeepsNoOther(t *testing.T) {
 func TestASessionBeginsWithWhatIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPartitionStarts(t.Context(), "id-of-t", []int32{1, 2, 3})
-		p.set(1, 10)
-		time.AfterFunc(startsWithin/2, func() { p.set(3, 30) })
-		time.AfterFunc(time.Minute, func() { p.set(2, 20) })
+		p.set(1, 10, true)
+		time.AfterFunc(startsWithin/2, func() { p.set(3, 30, true) })
+		time.AfterFunc(time.Minute, func() { p.set(2, 20, true) })
 		began := time.Now()
 		require.Equal(t, map[int32]int64{1: 10, 3: 30}, p.waitForAll())
 		require.Equal(t, startsWithin, time.Since(began))
@@ -147,7 +147,7 @@ func TestAnEndBeforeTheStartIsLookedAtAgain(t *testing.T) {
 				var halted error
 				c.halt = func(err error) { halted = err }
 				c.starts = newPartitionStarts(t.Context(), "id-of-t", []int32{3})
-				c.starts.set(3, 6)
+				c.starts.set(3, 6, true)
 				side := &listClient{offsets: []int64{0, test.elsewhere}, errors: []error{nil, nil}}
 				c.offsets = &offsetReader{topic: "t", client: side, admin: lateAdmin{offset: 6}}
 				client := &groupClient{member: c, Client: &listClient{offsets: []int64{4, 9}, errors: []error{nil, nil}}}

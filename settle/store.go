@@ -11,8 +11,8 @@ type Store interface {
 	// Settle writes the deliveries in one transaction, all or nothing, and with them the position after the last record
 	// of each partition. A delivery whose Record is empty only moves the position. An error for which errors.As finds a
 	// *sale.PoisonError is in the data: the record at its Index, or an unknown record when Index is negative. An error
-	// that is sale.ErrBehind is permanent too. Every other error may be transient: the caller settles the same
-	// deliveries again.
+	// that is sale.ErrBehind is permanent too. After sale.ErrLostTail the caller continues where Positions says. Every
+	// other error may be transient: the caller settles the same deliveries again.
 	Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error)
 	// AddDeadLetter stores a record that cannot settle; an existing letter of the same id is unchanged.
 	AddDeadLetter(ctx context.Context, letter sale.DeadLetter) error

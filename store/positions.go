@@ -14,8 +14,8 @@ const (
 	sqlPositions    = "SELECT partition_id, topic_id, next_offset FROM positions"
 	sqlHeadway      = "SELECT partition_id, next_offset, orders FROM positions"
 	sqlMovePosition = "UPDATE positions SET next_offset = ?, orders = orders + ? " +
-		"WHERE partition_id = ? AND topic_id = ? AND next_offset < ?"
-	sqlPosition    = "SELECT topic_id FROM positions WHERE partition_id = ?"
+		"WHERE partition_id = ? AND topic_id = ? AND next_offset >= ? AND next_offset < ?"
+	sqlPosition    = "SELECT topic_id, next_offset FROM positions WHERE partition_id = ?"
 	sqlAddPosition = "INSERT INTO positions (partition_id, topic_id, next_offset, orders) VALUES (?, ?, ?, ?)"
 )
 
@@ -52,7 +52,8 @@ func (s *Store) Headway(ctx context.Context) ([]sale.Headway, error) {
 // move is a move of a position past records with so many orders.
 type move struct {
 	sale.Position
-	orders int64
+	orders  int64
+	follows int64 // what the first of the records follows
 }
 
 // positionsAfter returns the position after the last delivery of each partition, sorted by partition. It skips a replayed
@@ -67,7 +68,9 @@ func positionsAfter(deliveries []sale.Delivery) []move {
 		at := slices.IndexFunc(positions, func(p move) bool { return p.Partition == d.Partition && p.TopicID == d.TopicID })
 		if at < 0 {
 			at = len(positions)
-			positions = append(positions, move{Position: sale.Position{Partition: d.Partition, TopicID: d.TopicID}})
+			positions = append(positions, move{
+				Position: sale.Position{Partition: d.Partition, TopicID: d.TopicID}, follows: d.Follows,
+			})
 		}
 		positions[at].Next = max(positions[at].Next, d.Offset+1)
 		if d.Record.Batch != nil {
@@ -79,10 +82,11 @@ func positionsAfter(deliveries []sale.Delivery) []move {
 }
 
 // writePositions moves positions forward. A position that is further already, as with records delivered again, stays. A
-// position in another topic is an error, because its offsets belong to that topic.
+// position in another topic is an error, because its offsets belong to that topic, and so is one before what the records follow:
+// the rows between are lost, and to move past them would lose them for good.
 func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []move) error {
 	for _, p := range positions {
-		result, err := tx.ExecContext(ctx, sqlMovePosition, p.Next, p.orders, p.Partition, p.TopicID, p.Next)
+		result, err := tx.ExecContext(ctx, sqlMovePosition, p.Next, p.orders, p.Partition, p.TopicID, p.follows, p.Next)
 		if err != nil {
 			return err
 		}
@@ -99,8 +103,11 @@ func (s *Store) writePositions(ctx context.Context, tx *sql.Tx, positions []move
 
 func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p move) error {
 	var topic string
-	err := tx.QueryRowContext(ctx, sqlPosition, p.Partition).Scan(&topic)
+	var next int64
+	err := tx.QueryRowContext(ctx, sqlPosition, p.Partition).Scan(&topic, &next)
 	switch {
+	case isNoRows(err) && p.follows > 0:
+		return fmt.Errorf("%w: it has settled nothing, and had settled up to offset %d", sale.ErrLostTail, p.follows)
 	case isNoRows(err):
 		_, err = tx.ExecContext(ctx, sqlAddPosition, p.Partition, p.TopicID, p.Next, p.orders)
 		if s.dialect.fault(err) == faultDuplicate {
@@ -110,6 +117,8 @@ func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p move) error {
 	case err == nil && topic != p.TopicID:
 		return fmt.Errorf("%w: the database has settled from topic %s, these records are from topic %s",
 			sale.ErrBehind, topic, p.TopicID)
+	case err == nil && next < p.follows:
+		return fmt.Errorf("%w: it has settled up to offset %d, and had settled up to %d", sale.ErrLostTail, next, p.follows)
 	}
 	return err
 }

@@ -55,6 +55,34 @@ func TestPositionOfAnotherTopic(t *testing.T) {
 	})
 }
 
+// Records that follow some that the database has lost move no position past these.
+func TestPositionsLeaveNoGap(t *testing.T) {
+	onEvery(t, func(t *testing.T, s *Store) {
+		bucket := phone(t, s, 100, 1)
+		after := func(follows int64, d sale.Delivery) sale.Delivery {
+			d.Follows = follows
+			return d
+		}
+		first := after(0, at(batch(bucket, 1, 1, crowd(1)...), "orders-a", 3, 41))
+		second := after(42, at(batch(bucket, 1, 2, crowd(1)...), "orders-a", 3, 42))
+		third := after(43, at(batch(bucket, 1, 3, crowd(1)...), "orders-a", 3, 50)) // offsets may be missing between two records
+		refused := func(d sale.Delivery, says string) {
+			_, err := s.Settle(t.Context(), []sale.Delivery{d})
+			require.ErrorIs(t, err, sale.ErrLostTail)
+			require.ErrorContains(t, err, says)
+		}
+		refused(second, "it has settled nothing, and had settled up to offset 42")
+		settle(t, s, first)
+		refused(third, "it has settled up to offset 42, and had settled up to 43")
+		require.EqualValues(t, 1, countersOf(t, s, bucket).Settled)
+		require.EqualValues(t, 42, positions(t, s)[0].Next)
+		settle(t, s, second, third)
+		settle(t, s, second) // again, as after a rebalance
+		require.EqualValues(t, 51, positions(t, s)[0].Next)
+		require.EqualValues(t, 3, countersOf(t, s, bucket).Settled)
+	})
+}
+
 // A position is never ahead of the rows: a failed settlement moves none.
 func TestPositionsAreCommittedWithTheRows(t *testing.T) {
 	onEvery(t, func(t *testing.T, s *Store) {

@@ -26,7 +26,8 @@ var errLookCloser = errors.New("the ordinary case does not apply")
 // A record that is delivered again changes nothing. The same transaction records fences. For a record that can never settle
 // the error is a *sale.PoisonError with its index, or with index -1 if the database refuses the values of one of several
 // records without naming it. For a record of an epoch that the database has not begun, or of a topic other than the one from
-// which it has settled, the error wraps sale.ErrBehind. After any other error Settle has written all or nothing: settle the
+// which it has settled, the error wraps sale.ErrBehind; for records that follow what it has not settled, sale.ErrLostTail. After
+// any other error Settle has written all or nothing: settle the
 // same deliveries again.
 func (s *Store) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
 	work, err := sortDeliveries(deliveries)

@@ -137,7 +137,8 @@ func kindOf(err error) string {
 		return "unrest " + unrest.Error()
 	}
 	for _, known := range []error{
-		sale.ErrNotFound, sale.ErrNotFrozen, sale.ErrThawing, sale.ErrBehind, sale.ErrLeaseHeld, sale.ErrChangeReused,
+		sale.ErrNotFound, sale.ErrNotFrozen, sale.ErrThawing, sale.ErrBehind, sale.ErrLostTail, sale.ErrLeaseHeld,
+		sale.ErrChangeReused,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

@@ -47,12 +47,12 @@ var ofTiDB = []Known{
 	{Test: "store.TestServerKilledInsideCommit", Sometimes: true, Reason: "the store `unistore` has its locks in memory alone, " +
 		"so a server that is killed inside a COMMIT of several keys keeps some of them and forgets the rest. TiKV writes its " +
 		"locks to disk"},
-	{Test: "store.TestDatabaseKilled", Sometimes: true, Reason: "for the same reason it forgets, all of it, a commit that it " +
-		"acknowledged a moment before it was killed; 3 s later it has it. TiKV writes its locks to disk"},
-	{Test: "store.TestStatementsOfASettlement", Reason: "TiDB does not count statements in a status variable, by which the test " +
-		"measures"},
-	{Test: "test/e2e.TestManyOrders", Sometimes: true, Reason: "one process with `unistore` expires 100,010 orders in more than " +
-		"the 30 s that the test allows"},
+	{Test: "store.TestDatabaseKilled", Sometimes: true, Reason: "for the same reason it forgets, all of it, a commit that " +
+		"it acknowledged a moment before it was killed; 3 s later it has it. TiKV writes its locks to disk"},
+	{Test: "store.TestStatementsOfASettlement", Reason: "TiDB does not count statements in a status variable, by " +
+		"which the test measures"},
+	{Test: "test/e2e.TestManyOrders", Sometimes: true, Reason: "one process with `unistore` expires 100,010 orders in more " +
+		"than the 30 s that the test allows"},
 }
 
 // Suite is one call of go test.
@@ -81,7 +81,7 @@ var fromOutside = []string{
 // ofRole are further ones, which take a server of the role away.
 var ofRole = map[string][]string{
 	harness.RoleDatabase: {"TestMariaDBAway", "TestWaitersAreWoken", "TestDatabaseBecomesReadOnly",
-		"TestDatabaseThatLostItsTail"},
+		"TestDatabaseThatLostItsTail", "TestDatabaseLosesItsTailUnderSettlement"},
 	harness.RoleRedis: {"TestRedisSilent", "TestRedisGone", "TestEmptyRedis", "TestTornAppendOnlyFile", "TestRushOnRedisCluster",
 		"TestSkewedBuyersOnRedisCluster", "TestClusterFailover", "TestSentinelFailover"},
 	harness.RoleKafka: {"TestKafkaAway", "TestJournalIsBounded", "TestKafkaStandsStill", "TestEventsWaitForKafka",

@@ -136,6 +136,9 @@ func (d *Database) positionsAfter(deliveries []sale.Delivery) (map[int32]sale.Po
 			return nil, fmt.Errorf("position in partition %d: %w: settled from topic %s, these records are from topic %s",
 				del.Partition, sale.ErrBehind, at.TopicID, del.TopicID)
 		}
+		if at.Next < del.Follows {
+			return nil, fmt.Errorf("position in partition %d: %w", del.Partition, sale.ErrLostTail)
+		}
 		moved[del.Partition] = sale.Position{Partition: del.Partition, TopicID: del.TopicID, Next: max(at.Next, del.Offset+1)}
 	}
 	return moved, nil

@@ -1,0 +1,46 @@
+package settle
+
+import (
+	"context"
+	"log/slog"
+
+	"flashsale/role"
+)
+
+// rewinds looks every watchInterval whether the database still has what the claims of this process have settled. Settle finds
+// by itself that it has not, but only with the next record of the partition, and after a sale there may be none.
+type rewinds struct {
+	store Store
+	lag   *lag
+	log   *slog.Logger
+}
+
+func (r *rewinds) run(ctx context.Context) {
+	role.Until(ctx, role.Always(watchInterval), func() (done bool) {
+		r.look(ctx)
+		return false
+	})
+}
+
+// look ends the claims of partitions whose last rows the database has lost, so that they are continued where it says. A
+// database that does not answer is the business of those that settle.
+func (r *rewinds) look(ctx context.Context) {
+	known := r.lag.settled() // before the reading, so that the answer is at least as far
+	if len(known) == 0 {
+		return
+	}
+	positions, err := r.store.Positions(ctx)
+	if err != nil {
+		return
+	}
+	at := make(map[int32]int64, len(positions))
+	for _, p := range positions {
+		at[p.Partition] = p.Next
+	}
+	for partition, next := range known {
+		if at[partition] < next && r.lag.rewind(partition, next) {
+			r.log.Error("the database has lost settled rows: they are settled again", "partition", partition,
+				"settled", at[partition], "had_settled", next)
+		}
+	}
+}
