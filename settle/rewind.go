@@ -13,6 +13,8 @@ type rewinds struct {
 	store Store
 	lag   *lag
 	log   *slog.Logger
+
+	before map[int32]int64 // what the claims had settled at the last look
 }
 
 func (r *rewinds) run(ctx context.Context) {
@@ -22,10 +24,12 @@ func (r *rewinds) run(ctx context.Context) {
 	})
 }
 
-// look ends the claims of partitions whose last rows the database has lost, so that they are continued where it says. A
+// look ends the claims of partitions whose last rows the database has lost, so that they are continued where it says. It compares
+// with what was settled at the last look, because another node of a cluster may answer that has not applied the newest yet. A
 // database that does not answer is the business of those that settle.
 func (r *rewinds) look(ctx context.Context) {
-	known := r.lag.settled() // before the reading, so that the answer is at least as far
+	known := r.before
+	r.before = r.lag.settled()
 	if len(known) == 0 {
 		return
 	}

@@ -17,6 +17,10 @@ import (
 // repeated.
 const attemptTimeout = 30 * time.Second
 
+// lostFor is how long the database has to lack what it had settled before that counts as lost: another node of a cluster may
+// answer, which has not applied the newest yet.
+const lostFor = time.Second
+
 // record is a delivery; when fault is set, it could not be decoded.
 type record struct {
 	sale.Delivery
@@ -128,9 +132,10 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 		return ctx.Err()
 	}
 	var err error
-	failures := 0
+	failures, began := 0, time.Now()
 	done := role.Until(ctx, role.Backoff, func() bool {
-		if err = once(ctx, do); err == nil || final(err) || errors.Is(err, sale.ErrLostTail) {
+		err = once(ctx, do)
+		if err == nil || final(err) || errors.Is(err, sale.ErrLostTail) && time.Since(began) > lostFor {
 			return true
 		}
 		s.metrics.retries.Inc()
