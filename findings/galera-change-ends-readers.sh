@@ -9,28 +9,8 @@
 source "$(dirname "$0")/lib.sh"
 debian bookworm mariadb-server-core
 debian bookworm galera-4
-ROOT=$FOLDER/bookworm
-PROVIDER=$(find "$ROOT" -name libgalera_smm.so | head -1)
+PROVIDER=$(find "$FOLDER/bookworm" -name libgalera_smm.so | head -1)
 [ -n "$PROVIDER" ] || cannot "no Galera in the package galera-4"
-START=(--no-defaults "--lc-messages-dir=$ROOT/usr/share/mysql" "--character-sets-dir=$ROOT/usr/share/mysql/charsets"
-	"--plugin-dir=$ROOT/usr/lib/mysql/plugin" --log-warnings=0 --innodb-log-file-size=32M)
-[ "$(id -u)" != 0 ] || START+=(--user=root)
-
-# server NAME PORT OPTION…: starts a server on a fresh data folder.
-server() {
-	local name=$1 port=$2 options=("${START[@]}" "--datadir=$FOLDER/$1" "--tmpdir=$FOLDER/$1")
-	mkdir "$FOLDER/$name"
-	{
-		printf '%s;\n' 'CREATE DATABASE mysql' 'USE mysql' 'SET @auth_root_socket=NULL' 'CREATE DATABASE test'
-		cat "$ROOT"/usr/share/mysql/mysql_system_tables.sql "$ROOT"/usr/share/mysql/mysql_performance_tables.sql \
-			"$ROOT"/usr/share/mysql/mysql_system_tables_data.sql
-	} | (within bookworm ../sbin/mariadbd "${options[@]}" --bootstrap) >"$FOLDER/$name.log" 2>&1 ||
-		cannot "$(tail -3 "$FOLDER/$name.log")"
-	(within bookworm ../sbin/mariadbd "${options[@]}" --bind-address=127.0.0.1 "--port=$port" \
-		"--socket=$FOLDER/$name.socket" "--pid-file=$FOLDER/$name.pid" --skip-name-resolve "${@:3}") >>"$FOLDER/$name.log" 2>&1 &
-	STARTED+=("$!")
-	eventually listens "$port"
-}
 
 go_program github.com/go-sql-driver/mysql@v1.10.1 <<'GO'
 package main
@@ -92,8 +72,10 @@ func main() {
 }
 GO
 PORT=$(port 3)
-server alone "$PORT"
-server node "$((PORT + 1))" --wsrep-on=ON "--wsrep-provider=$PROVIDER" --binlog-format=ROW --innodb-autoinc-lock-mode=2 \
+mariadb_data alone
+mariadb_data node
+mariadb alone "$PORT"
+mariadb node "$((PORT + 1))" --wsrep-on=ON "--wsrep-provider=$PROVIDER" --binlog-format=ROW --innodb-autoinc-lock-mode=2 \
 	--wsrep-cluster-address=gcomm:// --wsrep-new-cluster --wsrep-node-address=127.0.0.1 \
 	"--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:$((PORT + 2))"
 "$FOLDER/program" "127.0.0.1:$PORT" >"$FOLDER/alone.said" 2>"$FOLDER/err" || cannot "$(head -3 "$FOLDER/err")"

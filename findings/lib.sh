@@ -8,9 +8,9 @@ finish() {
 		[ -z "$process" ] || kill -CONT "$process" 2>/dev/null || true
 		[ -z "$process" ] || kill -KILL "$process" 2>/dev/null || true
 	done
-	wait 2>/dev/null || true
+	wait || true
 	rm -rf "$FOLDER"
-}
+} 2>/dev/null
 trap finish EXIT
 
 # cannot ends the script without a result for the finding.
@@ -53,6 +53,36 @@ within() {
 	exec "$loader" \
 		--library-path "$(find "$root/usr/lib" "$root/lib" -maxdepth 1 -type d -name '*-linux-gnu' 2>/dev/null | paste -sd:)" \
 		"$root/usr/bin/$2" "${@:3}"
+}
+
+# mariadb_data NAME: makes the data folder $FOLDER/NAME of a server of Debian's MariaDB in $FOLDER/bookworm.
+mariadb_data() {
+	local root=$FOLDER/bookworm name=$1
+	mkdir "$FOLDER/$name"
+	printf '%s\n' --no-defaults "--lc-messages-dir=$root/usr/share/mysql" "--character-sets-dir=$root/usr/share/mysql/charsets" \
+		"--plugin-dir=$root/usr/lib/mysql/plugin" --log-warnings=0 --innodb-log-file-size=32M "--datadir=$FOLDER/$name" \
+		"--tmpdir=$FOLDER/$name" >"$FOLDER/$name.options"
+	[ "$(id -u)" != 0 ] || echo --user=root >>"$FOLDER/$name.options"
+	{
+		printf '%s;\n' 'CREATE DATABASE mysql' 'USE mysql' 'SET @auth_root_socket=NULL' 'CREATE DATABASE test'
+		cat "$root"/usr/share/mysql/mysql_system_tables.sql "$root"/usr/share/mysql/mysql_performance_tables.sql \
+			"$root"/usr/share/mysql/mysql_system_tables_data.sql
+	} | mariadb_run "$name" --bootstrap || cannot "$(tail -3 "$FOLDER/$name.log")"
+}
+
+# mariadb NAME PORT OPTION…: starts the server on the data folder NAME.
+mariadb() {
+	mariadb_run "$1" --bind-address=127.0.0.1 "--port=$2" "--socket=$FOLDER/$1.socket" "--pid-file=$FOLDER/$1.pid" \
+		--skip-name-resolve "${@:3}" &
+	STARTED+=("$!")
+	eventually listens "$2"
+}
+
+# mariadb_run NAME OPTION…: replaces this shell by the server on the data folder NAME; an option wins over those of the folder.
+mariadb_run() {
+	local options
+	mapfile -t options <"$FOLDER/$1.options"
+	within bookworm ../sbin/mariadbd "${options[@]}" "${@:2}" >>"$FOLDER/$1.log" 2>&1
 }
 
 # port N: the first of N consecutive free ports on loopback; the ports 10,000 above, for a Redis cluster's bus, are free too.

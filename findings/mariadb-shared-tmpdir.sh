@@ -8,29 +8,7 @@
 # and MySQL's chapter on it advises different folders of temporary files only for speed and to tell the files apart.
 source "$(dirname "$0")/lib.sh"
 debian bookworm mariadb-server-core
-ROOT=$FOLDER/bookworm
 mkdir "$FOLDER/tmp"
-START=(--no-defaults "--lc-messages-dir=$ROOT/usr/share/mysql" "--character-sets-dir=$ROOT/usr/share/mysql/charsets"
-	"--plugin-dir=$ROOT/usr/lib/mysql/plugin" --log-warnings=0 --innodb-log-file-size=32M)
-[ "$(id -u)" != 0 ] || START+=(--user=root)
-
-# data NAME: a fresh data folder.
-data() {
-	mkdir -p "$FOLDER/$1"
-	{
-		printf '%s;\n' 'CREATE DATABASE mysql' 'USE mysql' 'SET @auth_root_socket=NULL' 'CREATE DATABASE test'
-		cat "$ROOT"/usr/share/mysql/mysql_system_tables.sql "$ROOT"/usr/share/mysql/mysql_performance_tables.sql \
-			"$ROOT"/usr/share/mysql/mysql_system_tables_data.sql
-	} | (within bookworm ../sbin/mariadbd "${START[@]}" --bootstrap "--datadir=$FOLDER/$1" "--tmpdir=$FOLDER/$1") \
-		>"$FOLDER/$1.log" 2>&1 || cannot "$(tail -3 "$FOLDER/$1.log")"
-}
-# server NAME PORT: starts a server whose temporary files are in the folder that all of them share.
-server() {
-	(within bookworm ../sbin/mariadbd "${START[@]}" "--datadir=$FOLDER/$1" "--tmpdir=$FOLDER/tmp" --bind-address=127.0.0.1 \
-		"--port=$2" "--socket=$FOLDER/$1.socket" "--pid-file=$FOLDER/$1.pid" --skip-name-resolve) >>"$FOLDER/$1.log" 2>&1 &
-	STARTED+=("$!")
-	eventually listens "$2"
-}
 
 go_program github.com/go-sql-driver/mysql@v1.10.1 <<'GO'
 package main
@@ -114,15 +92,15 @@ func main() {
 	fmt.Println("after", read(session, "SELECT COUNT(*) FROM second x JOIN second y ON x.id = y.id"))
 }
 GO
-data one
-data two
+mariadb_data one
+mariadb_data two
 PORT=$(port 2)
-server one "$PORT"
+mariadb one "$PORT" "--tmpdir=$FOLDER/tmp"
 "$FOLDER/program" "127.0.0.1:$PORT" "127.0.0.1:$((PORT + 1))" "$FOLDER/tmp" "$FOLDER/ready" >"$FOLDER/said" 2>"$FOLDER/err" &
 PROGRAM=$!
 STARTED+=("$PROGRAM")
 eventually test -e "$FOLDER/ready"
-server two "$((PORT + 1))"
+mariadb two "$((PORT + 1))" "--tmpdir=$FOLDER/tmp"
 wait "$PROGRAM" || cannot "$(head -3 "$FOLDER/err")"
 said() { sed -n "s/^$1 //p" "$FOLDER/said"; }
 # error NAME: what was said, without the names of files.
