@@ -51,12 +51,31 @@ func walk(schema object, at place, see func(at place, schema object)) {
 	}
 }
 
-// valuesSchema returns the schema of the values.
+// valuesSchema returns the schema of the values, each reference to a definition replaced by it.
 func valuesSchema(t *testing.T) object {
 	t.Helper()
 	var schema object
 	require.NoError(t, json.Unmarshal([]byte(read(t, chartSchema)), &schema))
-	return schema
+	definitions := at[object](t, schema, "definitions")
+	return resolved(t, definitions, schema).(object)
+}
+
+func resolved(t *testing.T, definitions object, in any) any {
+	t.Helper()
+	switch in := in.(type) {
+	case object:
+		if reference, is := in["$ref"].(string); is {
+			return at[object](t, definitions, strings.TrimPrefix(reference, "#/definitions/"))
+		}
+		for name, member := range in {
+			in[name] = resolved(t, definitions, member)
+		}
+	case []any:
+		for i, one := range in {
+			in[i] = resolved(t, definitions, one)
+		}
+	}
+	return in
 }
 
 // takesText reports whether a schema takes a text.
