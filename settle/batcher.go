@@ -14,7 +14,6 @@ type recordBatcher struct {
 	maxBytes int
 	pressure *pressure
 	traced   bool    // whether spans are made
-	follows  int64   // offset after the record that was decoded last; 0: unknown
 	carried  *record // taken from messages, but beyond the bounds of the last batch
 }
 
@@ -79,14 +78,22 @@ func (b *recordBatcher) waiting() (record, bool) {
 
 func (b *recordBatcher) decode(message *sarama.ConsumerMessage) record {
 	r := record{Delivery: sale.Delivery{
-		TopicID: b.topicID, Partition: message.Partition, Offset: message.Offset, Follows: b.follows, Raw: message.Value,
+		TopicID: b.topicID, Partition: message.Partition, Offset: message.Offset, Raw: message.Value,
 	}}
-	b.follows = message.Offset + 1
 	r.Record, r.fault = sale.DecodeRecord(message.Value)
 	if b.traced {
 		r.Under = spanOf(message)
 	}
 	return r
+}
+
+// follow notes in each record what it follows: the one before it, and the first of them what the database has settled by its own
+// answers, 0 if that is nothing.
+func follow(records []record, settled int64) {
+	for i := range records {
+		records[i].Follows = settled
+		settled = records[i].Offset + 1
+	}
 }
 
 // rows returns how many rows the record adds to a transaction: one for each order, or one for a transfer, a fence or a

@@ -183,13 +183,14 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 	if !found {
 		return nil
 	}
-	claimed, leave := context.WithCancel(session.Context())
-	defer leave()
-	behind := c.lag.claim(partition, start, c.starts.follows(partition), claim.HighWaterMarkOffset(), leave)
+	claimed, leave := context.WithCancelCause(session.Context())
+	defer leave(nil)
+	settled := c.starts.settled(partition)
+	behind := c.lag.claim(partition, start, settled, claim.HighWaterMarkOffset(), leave)
 	defer c.lag.endClaim(partition)
 	waiting := &recordBatcher{
 		messages: claim.Messages(), topicID: c.starts.topicID, maxRows: c.maxRows, maxBytes: c.maxBytes, pressure: c.pressure,
-		traced: c.settling.tracer != nil, follows: c.starts.follows(partition),
+		traced: c.settling.tracer != nil,
 	}
 	for {
 		records, ok := waiting.next(claimed.Done())
@@ -197,25 +198,32 @@ func (c *consumer) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 			if claimed.Err() == nil {
 				c.waitGivenUp(c.starts, partition)
 			}
+			c.explain(partition, context.Cause(claimed))
 			return nil
 		}
-		next := records[len(records)-1].Offset + 1
+		follow(records, settled)
 		if err := c.settling.settle(session.Context(), records); err != nil {
-			switch {
-			case final(err):
-				c.halt(err)
-			case errors.Is(err, sale.ErrLostTail):
-				c.log.Error("the database has lost settled rows: they are settled again", "topic", c.offsets.topic,
-					"partition", partition, "error", err)
-			}
+			c.explain(partition, err)
 			return nil // which ends the session; the records stay uncommitted for the next owner
 		}
 		faults.Point("settle.settled")
-		session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
+		settled = records[len(records)-1].Offset + 1
+		session.MarkOffset(claim.Topic(), partition, settled, c.starts.topicID)
 		c.committer.wake()
-		behind.settledTo(next, claim.HighWaterMarkOffset())
+		behind.settledTo(settled, claim.HighWaterMarkOffset())
 		c.settling.metrics.records.Add(float64(len(records)))
 		c.progress.settled()
+	}
+}
+
+// explain acts on why a claim ends, if that is more than the end of its session.
+func (c *consumer) explain(partition int32, why error) {
+	switch {
+	case final(why):
+		c.halt(why)
+	case errors.Is(why, sale.ErrLostTail):
+		c.log.Error("the database has lost settled rows: they are settled again", "topic", c.offsets.topic,
+			"partition", partition, "error", why)
 	}
 }
 

@@ -1,6 +1,8 @@
 package settle
 
 import (
+	"context"
+
 	"github.com/IBM/sarama"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,10 +16,17 @@ type Links struct {
 	DeadLetters RecordSender
 }
 
-// Handler is the consumer of one process. The caller calls Found before it reads a partition of a session.
+// Handler is the consumer of one process. The caller calls Found before it reads a partition of a session, and Rewind beside the
+// sessions, which returns when its context ends.
 type Handler interface {
 	sarama.ConsumerGroupHandler
 	Found(partition int32) bool
+	Rewind(context.Context)
+}
+
+type handler struct {
+	*consumer
+	*rewinds
 }
 
 // NewHandler returns the consumer of one process for a group whose sessions the caller runs, as the simulator does. It
@@ -30,7 +39,7 @@ func NewHandler(o Options, store Store, links Links, halt func(error), registere
 	offsets := &offsetReader{
 		client: links.Client, admin: links.Admin, topic: s.topics.Orders, group: kafka.GroupOf(o.Namespace),
 	}
-	return s.member(links.DeadLetters, offsets, func(*partitionStarts) {}, halt), nil
+	return handler{s.member(links.DeadLetters, offsets, func(*partitionStarts) {}, halt), s.rewinds()}, nil
 }
 
 // member is this process's member of a group. It calls onStarts with the starts of each session.

@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
 )
 
 // lag counts, for each partition that this process settles, the unsettled records, and records since when none was
@@ -22,12 +25,12 @@ type lag struct {
 // partitionLag is the lag of one partition. lag.mu guards it.
 type partitionLag struct {
 	lag     *lag
-	claimed bool      // whether a claim settles it now
-	next    int64     // offset of the first unsettled record
-	end     int64     // offset of the next record to be written, by the last answer
-	since   time.Time // when next moved last, or when the first unsettled record arrived
-	known   int64     // what the database has settled by its own answers; 0: nothing
-	leave   func()    // ends the claim
+	claimed bool            // whether a claim settles it now
+	next    int64           // offset of the first unsettled record
+	end     int64           // offset of the next record to be written, by the last answer
+	since   time.Time       // when next moved last, or when the first unsettled record arrived
+	known   int64           // what the database has settled by its own answers; 0: nothing
+	leave   func(why error) // ends the claim
 }
 
 func newLag() *lag {
@@ -40,7 +43,7 @@ func newLag() *lag {
 
 // claim records that a claim settles the partition from start on. known is start if the database has settled up to it, else 0;
 // leave ends the claim.
-func (l *lag) claim(partition int32, start, known, end int64, leave func()) *partitionLag {
+func (l *lag) claim(partition int32, start, known, end int64, leave func(why error)) *partitionLag {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := &partitionLag{lag: l, claimed: true, next: start, end: max(start, end), since: time.Now(), known: known, leave: leave}
@@ -86,16 +89,15 @@ func (l *lag) settled() map[int32]int64 {
 	return settled
 }
 
-// rewind ends the claim of a partition if it has settled up to known at least, and reports whether it has.
-func (l *lag) rewind(partition int32, known int64) bool {
+// rewind ends the claim of a partition that has settled up to known at least, because the database has settled only up to next.
+func (l *lag) rewind(partition int32, known, next int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.partitions[partition]
 	if p == nil || !p.claimed || p.known < known {
-		return false // another claim, which began where the database is
+		return // another claim, which began where the database is
 	}
-	p.leave()
-	return true
+	p.leave(fmt.Errorf("%w: it has settled up to offset %d, and had settled up to %d", sale.ErrLostTail, next, p.known))
 }
 
 // claims returns the partitions that a claim settles, and those of the last session that no claim settles for now.

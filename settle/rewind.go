@@ -2,7 +2,6 @@ package settle
 
 import (
 	"context"
-	"log/slog"
 
 	"flashsale/role"
 )
@@ -12,12 +11,14 @@ import (
 type rewinds struct {
 	store Store
 	lag   *lag
-	log   *slog.Logger
 
 	before map[int32]int64 // what the claims had settled at the last look
 }
 
-func (r *rewinds) run(ctx context.Context) {
+func (s *Settler) rewinds() *rewinds { return &rewinds{store: s.store, lag: s.lag} }
+
+// Rewind looks until ctx ends.
+func (r *rewinds) Rewind(ctx context.Context) {
 	role.Until(ctx, role.Always(watchInterval), func() (done bool) {
 		r.look(ctx)
 		return false
@@ -42,9 +43,8 @@ func (r *rewinds) look(ctx context.Context) {
 		at[p.Partition] = p.Next
 	}
 	for partition, next := range known {
-		if at[partition] < next && r.lag.rewind(partition, next) {
-			r.log.Error("the database has lost settled rows: they are settled again", "partition", partition,
-				"settled", at[partition], "had_settled", next)
+		if at[partition] < next {
+			r.lag.rewind(partition, next, at[partition])
 		}
 	}
 }

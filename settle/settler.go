@@ -154,7 +154,7 @@ func (s *Settler) settle(ctx context.Context, conn *connection) error {
 			end(err)
 		}
 	})
-	roles.Go(func() { (&rewinds{store: s.store, lag: s.lag, log: s.log}).run(sessions) })
+	roles.Go(func() { s.rewinds().Rewind(sessions) })
 	roles.Go(func() { s.logFaults(conn.group.Errors()) }) // ends when the group is closed
 	roles.Go(func() {
 		if s.waitUntilStuck(sessions) {

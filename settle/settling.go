@@ -132,10 +132,16 @@ func (s *settling) persist(ctx context.Context, what string, do func(context.Con
 		return ctx.Err()
 	}
 	var err error
-	failures, began := 0, time.Now()
+	var lost time.Time // when the database first said that it has lost its tail
+	failures := 0
 	done := role.Until(ctx, role.Backoff, func() bool {
 		err = once(ctx, do)
-		if err == nil || final(err) || errors.Is(err, sale.ErrLostTail) && time.Since(began) > lostFor {
+		switch {
+		case err == nil || final(err):
+			return true
+		case errors.Is(err, sale.ErrLostTail) && lost.IsZero():
+			lost = time.Now()
+		case errors.Is(err, sale.ErrLostTail) && time.Since(lost) > lostFor:
 			return true
 		}
 		s.metrics.retries.Inc()

@@ -55,8 +55,8 @@ func (s *partitionStarts) wait(partition int32) (offset int64, found bool) {
 	}
 }
 
-// follows returns what the first record of a partition follows, once its start is found.
-func (s *partitionStarts) follows(partition int32) int64 {
+// settled returns up to which offset the database has settled a partition whose start is found, by its own answers; 0: nothing.
+func (s *partitionStarts) settled(partition int32) int64 {
 	if start := s.of[partition]; start.settled {
 		return start.offset
 	}

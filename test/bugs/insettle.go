@@ -7,7 +7,7 @@ var settleBugs = []Bug{
 		Seeds: []Replacement{
 			before("settle/consumer.go", `if err := c.settling.settle(session.Context(), records); err != nil {`,
 				`if faults.Bug("offset-before-commit") {
-	session.MarkOffset(claim.Topic(), partition, next, c.starts.topicID)
+	session.MarkOffset(claim.Topic(), partition, records[len(records)-1].Offset+1, c.starts.topicID)
 	session.Commit()
 }`),
 		},
@@ -36,6 +36,28 @@ var settleBugs = []Bug{
 				`if err := p.send(ctx, events); err != nil && !faults.Bug("event-dropped-on-error") {`),
 		},
 		Checks: []Check{check("events", "^TestEventsWaitForTheirTopicAndTheirDatabase$")},
+	},
+	{
+		Name: "lost-tail-passed", What: "the position moves past records whose rows the database has lost",
+		Seeds: []Replacement{
+			before("settle/batcher.go", `for i := range records {`, `if faults.Bug("lost-tail-passed") { return }`),
+		},
+		Checks: []Check{check("settle", "^TestRowsThatTheDatabaseLostAreSettledAgain$"), simulated()},
+	},
+	{
+		Name: "lost-tail-not-refused", What: "the database takes records that follow what it has lost",
+		Seeds: []Replacement{
+			before("store/positions.go", `result, err := tx.ExecContext(ctx, sqlMovePosition,`,
+				`if faults.Bug("lost-tail-not-refused") { p.follows = 0 }`),
+		},
+		Checks: []Check{check("store", "^TestPositionsLeaveNoGap$")},
+	},
+	{
+		Name: "lost-tail-unseen", What: "rows that the database has lost come back only with the next record",
+		Seeds: []Replacement{
+			before("settle/rewind.go", `if len(known) == 0 {`, `if faults.Bug("lost-tail-unseen") { return }`),
+		},
+		Checks: []Check{check("settle", "^TestRowsThatTheDatabaseLostAreSettledAgain$"), simulated()},
 	},
 	{
 		// An attempt does not repeat the identity of the one before it, so a commit whose answer was lost is not

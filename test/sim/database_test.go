@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type database struct {
 	mu          sync.Mutex
 	offset      time.Duration                  // of its clock
 	ahead       time.Duration                  // the most that it ever was
+	losing      int                            // the next settlements that are lost once they are answered
 	untilPoison int                            // batches before the one that cannot settle
 	poisoned    sale.OrderID                   // the batch that cannot settle
 	applied     map[sale.OrderID]time.Duration // when the outbox row of an order was done; absorbed ones never are
@@ -60,6 +62,37 @@ func (d *database) step(by time.Duration) {
 	defer d.mu.Unlock()
 	d.offset += by
 	d.ahead = max(d.ahead, d.offset)
+}
+
+// lose lets the database lose the next n settlements as soon as it has answered them, as a failover does to a replica that lags
+// behind. Whatever else the database has committed stays, so a dead letter is replayed for good: its mark is of a later commit.
+func (d *database) lose(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.losing = n
+}
+
+// Settle is what the processes call.
+func (d *database) Settle(ctx context.Context, deliveries []sale.Delivery) (sale.Settlement, error) {
+	if deliveries[0].TopicID != "" && d.loses() {
+		d.world.counter.count("database: settlements lost", 1)
+		return sale.Settlement{}, nil
+	}
+	settlement, err := d.Database.Settle(ctx, deliveries)
+	if errors.Is(err, sale.ErrLostTail) {
+		d.world.counter.count("engine: losses seen by the next settlement", 1)
+	}
+	return settlement, err
+}
+
+func (d *database) loses() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.losing == 0 || d.world.healed.Load() {
+		return false
+	}
+	d.losing--
+	return true
 }
 
 // written looks at the tables after every transaction that wrote.

@@ -6,7 +6,8 @@
 // Real: the engine of the gateway (bucket queues, batch workers, publications, transfers), relay, controller, rebuilder,
 // outbox applier, order ids, the settling of records and the Lua scripts, which run in a Lua interpreter. Models: the Redis
 // server (keys, script cache, replication id, snapshots of the past), the topic with its consumer group, the database
-// (package memory, which decides by package ledger), the network between them, and the buyers.
+// (package memory, which decides by package ledger, and which may lose settlements that it has answered), the network between
+// them, and the buyers.
 //
 // # The sale
 //

@@ -33,7 +33,7 @@ var kinds = []string{
 	"redis-restart", "redis-loss", "redis-loss", "redis-loss", "redis-failover", "redis-failback",
 	"redis-bounce", "redis-bounce", "redis-bounce", "redis-away",
 	"kafka-away", "kafka-away", "database-away", "offset-reset", "clock-step",
-	"database-clock-step", "pause-sale", "junk-record",
+	"database-clock-step", "pause-sale", "junk-record", "settlements-lost",
 }
 
 // moments are kinds of calls, all equally likely to be hit: most calls of a run only poll.
@@ -169,6 +169,10 @@ func (p *plan) strike(w *world, by *process, kind, what string) (becomes fate) {
 		d := c.span(-2*time.Second, 2*time.Second)
 		detail = d.String()
 		w.database.step(d)
+	case "settlements-lost":
+		n := c.between(1, 3)
+		detail = fmt.Sprint("the next ", n)
+		w.database.lose(n)
 	case "junk-record":
 		w.queue.spoil(c)
 	case "pause-sale":

@@ -47,6 +47,7 @@ func (w *world) startSettler(name string) {
 	w.work.Go(func() { applier.Run(p.ctx) })
 	w.work.Go(func() { reaper.Run(p.ctx) })
 	w.work.Go(func() { s.member.run(p.ctx) })
+	w.work.Go(func() { s.member.handler.Rewind(p.ctx) })
 	w.mu.Lock()
 	w.settlers = append(w.settlers, s)
 	w.mu.Unlock()
