@@ -5,8 +5,8 @@ FOLDER=$(mktemp -d)
 STARTED=()
 finish() {
 	for process in "${STARTED[@]:-}"; do
-		[ -z "$process" ] || kill -CONT "$process" 2>/dev/null || true
-		[ -z "$process" ] || kill -KILL "$process" 2>/dev/null || true
+		[ -z "$process" ] || kill -CONT "$process" || true
+		[ -z "$process" ] || kill -KILL "$process" || true
 	done
 	wait || true
 	rm -rf "$FOLDER"
