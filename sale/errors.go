@@ -31,6 +31,15 @@ var (
 	ErrSchema = errors.New("database schema does not fit this binary")
 )
 
+// LostTail is the ErrLostTail of a database that has settled a partition up to an offset, 0 for nothing of it, and had settled it
+// up to the offset known.
+func LostTail(settled, known int64) error {
+	if settled == 0 {
+		return fmt.Errorf("%w: it has settled nothing, and had settled up to offset %d", ErrLostTail, known)
+	}
+	return fmt.Errorf("%w: it has settled up to offset %d, and had settled up to %d", ErrLostTail, settled, known)
+}
+
 // StateError reports that the state of a sale does not allow a change of state.
 type StateError struct {
 	State  State

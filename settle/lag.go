@@ -1,7 +1,6 @@
 package settle
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -97,7 +96,7 @@ func (l *lag) rewind(partition int32, known, next int64) {
 	if p == nil || !p.claimed || p.known < known {
 		return // another claim, which began where the database is
 	}
-	p.leave(fmt.Errorf("%w: it has settled up to offset %d, and had settled up to %d", sale.ErrLostTail, next, p.known))
+	p.leave(sale.LostTail(next, p.known))
 }
 
 // claims returns the partitions that a claim settles, and those of the last session that no claim settles for now.

@@ -107,7 +107,7 @@ func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p move) error {
 	err := tx.QueryRowContext(ctx, sqlPosition, p.Partition).Scan(&topic, &next)
 	switch {
 	case isNoRows(err) && p.follows > 0:
-		return fmt.Errorf("%w: it has settled nothing, and had settled up to offset %d", sale.ErrLostTail, p.follows)
+		return sale.LostTail(0, p.follows)
 	case isNoRows(err):
 		_, err = tx.ExecContext(ctx, sqlAddPosition, p.Partition, p.TopicID, p.Next, p.orders)
 		if s.dialect.fault(err) == faultDuplicate {
@@ -118,7 +118,7 @@ func (s *Store) addPosition(ctx context.Context, tx *sql.Tx, p move) error {
 		return fmt.Errorf("%w: the database has settled from topic %s, these records are from topic %s",
 			sale.ErrBehind, topic, p.TopicID)
 	case err == nil && next < p.follows:
-		return fmt.Errorf("%w: it has settled up to offset %d, and had settled up to %d", sale.ErrLostTail, next, p.follows)
+		return sale.LostTail(next, p.follows)
 	}
 	return err
 }

@@ -137,7 +137,7 @@ func (d *Database) positionsAfter(deliveries []sale.Delivery) (map[int32]sale.Po
 				del.Partition, sale.ErrBehind, at.TopicID, del.TopicID)
 		}
 		if at.Next < del.Follows {
-			return nil, fmt.Errorf("position in partition %d: %w", del.Partition, sale.ErrLostTail)
+			return nil, fmt.Errorf("position in partition %d: %w", del.Partition, sale.LostTail(at.Next, del.Follows))
 		}
 		moved[del.Partition] = sale.Position{Partition: del.Partition, TopicID: del.TopicID, Next: max(at.Next, del.Offset+1)}
 	}
